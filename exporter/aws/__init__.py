@@ -1,0 +1,1 @@
+"""Everything that talks to AWS: calls in, `exporter.model` objects out."""

@@ -1,0 +1,97 @@
+"""Wires the rooms of this package together for one configuration."""
+
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import botocore.session
+from botocore.exceptions import UnknownRegionError
+
+from exporter.aws.calls import Access, Calls, Telemetry
+from exporter.aws.clients import Clients
+from exporter.aws.discovery import HOME, Discovery, Memory
+from exporter.aws.identities import HomeIdentity
+from exporter.aws.sweep import Sweeper
+from exporter.aws.workers import Workers
+from exporter.model import Target
+
+if TYPE_CHECKING:
+    from exporter.settings import Settings
+
+_DEFAULT_REGIONS: Final = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+"""Where accounts are asked for when nothing names a region, by partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What `exporter.refresh` needs of AWS."""
+
+    discovery: Discovery
+    sweeper: Sweeper
+    clients: Clients
+    workers: Workers
+
+    def close(self) -> None:
+        """Let threads and connections go; requests still on the wire end by themselves."""
+        self.workers.close()
+        self.clients.close()
+
+
+def connect(
+    settings: "Settings",
+    *,
+    memory: Memory,
+    telemetry: Telemetry,
+    now: Callable[[], float],
+    monotonic: Callable[[], float],
+) -> Connection:
+    """Build everything that asks AWS; no request is sent yet. Belongs to the event loop that awaits it.
+
+    `memory` is what an earlier connection of the process knew of accounts and regions.
+    """
+    aws, concurrency = settings.aws, settings.refresh.concurrency
+    clients = Clients(connect_timeout=aws.connect_timeout, read_timeout=aws.read_timeout, connections=concurrency)
+    workers = Workers(concurrency)
+    calls = Calls(
+        clients=clients,
+        workers=workers,
+        concurrency=concurrency,
+        request_rate=aws.request_rate,
+        telemetry=telemetry,
+        rng=random.Random(),  # noqa: S311 - jitter
+    )
+    region, partition = _home_region(settings)
+    where = Target(HOME, region)
+    home = Access(where, HomeIdentity(workers=workers, where=where, now=monotonic))
+    return Connection(
+        discovery=Discovery(
+            settings=aws, calls=calls, home=home, partition=partition, memory=memory, now=now, monotonic=monotonic
+        ),
+        sweeper=Sweeper(calls=calls, request_rate=aws.request_rate, tags=settings.keys.tags),
+        clients=clients,
+        workers=workers,
+    )
+
+
+def _home_region(settings: "Settings") -> tuple[str, str]:
+    """Return the region where STS, EC2 and Organizations are asked, and its partition.
+
+    It is the region of boto3's configuration (`AWS_REGION`, `AWS_DEFAULT_REGION`, the profile), else the first region
+    that the settings name, else the default of the partition that the first role is in.
+    """
+    session = botocore.session.Session()
+    named = [*settings.aws.regions, *(region for account in settings.aws.accounts for region in account.regions)]
+    partition = settings.aws.accounts[0].role_arn.split(":")[1] if settings.aws.accounts else "aws"
+    candidates = (os.environ.get("AWS_REGION"), session.get_config_variable("region"), *named)
+    region = next((name for name in candidates if name), _DEFAULT_REGIONS.get(partition, "us-east-1"))
+    try:
+        return region, str(session.get_partition_for_region(region))
+    except UnknownRegionError:  # newer than this botocore
+        return region, partition

@@ -1,0 +1,123 @@
+"""Credentials: the exporter's own, found by boto3's default chain, and those of the roles it assumes."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import botocore.session
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import NoCredentialsError
+
+from exporter.aws.calls import Access, Calls, Operation
+from exporter.aws.workers import Workers
+from exporter.errors import TargetError
+from exporter.model import Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
+ASSUME_ROLE: Final = Operation("sts", "AssumeRole", quota=600)
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+_LOOK_AGAIN: Final = 30.0
+"""How long the home credentials are used, in seconds, before the chain is asked whether it has newer ones."""
+_RENEW_BEFORE: Final = 600.0
+"""How long before their end, in seconds, assumed credentials are renewed."""
+_CALL_TIME: Final = 60.0
+
+
+class HomeIdentity:
+    """The credentials that the process itself was given, whatever their source.
+
+    botocore renews what expires (IRSA, Pod Identity, instance metadata, SSO). What it takes for permanent, such as keys
+    in a shared credentials file, may be replaced under a running process: when AWS refuses them it is asked anew.
+    """
+
+    def __init__(self, *, workers: Workers, where: Target, now: Callable[[], float]) -> None:
+        """Ask the chain in one of `workers`, since a source may be a slow metadata service; `now` is monotonic."""
+        self._workers = workers
+        self._where = where
+        self._now = now
+        self._asking = asyncio.Lock()
+        self._chain: Any = None
+        self._current: ReadOnlyCredentials | None = None
+        self._look_again_at = 0.0
+
+    async def credentials(self) -> ReadOnlyCredentials:
+        """Return what the chain has now."""
+        async with self._asking:
+            if self._current is None or self._now() >= self._look_again_at:
+                self._current = await self._workers.submit(self._ask_chain)
+                self._look_again_at = self._now() + _LOOK_AGAIN
+            return self._current
+
+    def refused(self, credentials: ReadOnlyCredentials) -> None:
+        """Walk the chain anew for the next request, unless that has happened since."""
+        if credentials == self._current:
+            self._current = self._chain = None
+
+    def _ask_chain(self) -> ReadOnlyCredentials:
+        try:
+            self._chain = self._chain or _walk_chain()
+            frozen: ReadOnlyCredentials = self._chain.get_frozen_credentials()
+        except Exception as error:
+            self._chain = None
+            detail = " ".join(str(error).split()) or type(error).__name__
+            raise TargetError(self._where, "GetCredentials", "credentials", detail) from error
+        return frozen
+
+
+def _walk_chain() -> Any:
+    credentials = botocore.session.Session().get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    return credentials
+
+
+class RoleIdentity:
+    """A role in a watched account, assumed with the home credentials and renewed before they end.
+
+    No `DurationSeconds` is asked for: with credentials that are a role's themselves the session is chained, and AWS
+    refuses more than the default hour (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining).
+    """
+
+    def __init__(
+        self, *, calls: Calls, home: Access, role_arn: str, external_id: str, now: Callable[[], float]
+    ) -> None:
+        """Assume `role_arn` when first needed; `now` is in Unix seconds, as `Expiration` is."""
+        self._calls = calls
+        self._home = home
+        self._role_arn = role_arn
+        self._external_id = external_id
+        self._now = now
+        self._assuming = asyncio.Lock()
+        self._current: ReadOnlyCredentials | None = None
+        self._ends_at = 0.0
+
+    async def credentials(self) -> ReadOnlyCredentials:
+        """Return the session's credentials, assuming the role when they are missing or near their end."""
+        async with self._assuming:
+            left = self._ends_at - self._now()
+            if self._current is None or left < _RENEW_BEFORE:
+                try:
+                    self._current, self._ends_at = await self._assume()
+                except TargetError:
+                    if self._current is None or left <= 0:
+                        raise
+            return self._current
+
+    def refused(self, credentials: ReadOnlyCredentials) -> None:
+        """Assume the role anew for the next request, unless that has happened since."""
+        if credentials == self._current:
+            self._current = None
+
+    async def _assume(self) -> tuple[ReadOnlyCredentials, float]:
+        deadline = asyncio.get_running_loop().time() + _CALL_TIME
+        return await self._calls.one(self._home, ASSUME_ROLE, self._request, deadline=deadline)
+
+    def _request(self, sts: "STSClient") -> tuple[ReadOnlyCredentials, float]:
+        optional: dict[str, Any] = {"ExternalId": self._external_id} if self._external_id else {}
+        answer = sts.assume_role(RoleArn=self._role_arn, RoleSessionName="kms-exporter", **optional)
+        session = answer["Credentials"]
+        credentials = ReadOnlyCredentials(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+        return credentials, session["Expiration"].timestamp()

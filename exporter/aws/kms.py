@@ -1,0 +1,173 @@
+"""The KMS operations of a sweep: requests in, `Key` objects and ids out.
+
+Answers are read strictly: one that lacks what the API model promises raises (KeyError, TypeError, ValueError) and is
+told as `invalid_response`, never taken for "no keys". Strings that AWS may extend pass through as they are.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
+
+from exporter.aws.calls import Access, Calls, Operation, Outcomes
+from exporter.model import PENDING_STATES, Deletion, Key
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_kms.type_defs import KeyMetadataTypeDef, ListAliasesResponseTypeDef, ListKeysResponseTypeDef
+
+# Quotas: https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html
+LIST_KEYS: Final = Operation("kms", "ListKeys", quota=500)
+LIST_ALIASES: Final = Operation("kms", "ListAliases", quota=500)
+DESCRIBE_KEY: Final = Operation("kms", "DescribeKey", quota=2000)
+
+AWS_MANAGED_ALIAS: Final = "alias/aws/"
+_DAY: Final = 86400.0
+
+Aliases = dict[str, tuple[str, ...]]
+"""Key id to its alias names, sorted."""
+
+
+class Marker(TypedDict, total=False):
+    """Where a page starts; empty for the first."""
+
+    Marker: str
+
+
+Page = TypeVar("Page", "ListKeysResponseTypeDef", "ListAliasesResponseTypeDef")
+Entry = TypeVar("Entry")
+
+
+async def list_keys(calls: Calls, access: Access, *, deadline: float) -> list[str]:
+    """Return the id of every key of the target."""
+
+    def page(kms: "KMSClient", marker: Marker) -> "ListKeysResponseTypeDef":
+        return kms.list_keys(Limit=1000, **marker)
+
+    def read(answer: "ListKeysResponseTypeDef") -> list[str]:
+        return [_text(entry["KeyId"]) for entry in answer["Keys"]]
+
+    return await _all_pages(calls, access, LIST_KEYS, page, read, deadline=deadline)
+
+
+async def list_aliases(calls: Calls, access: Access, *, deadline: float) -> Aliases:
+    """Return the aliases of every key of the target; aliases that name no key are left out."""
+
+    def page(kms: "KMSClient", marker: Marker) -> "ListAliasesResponseTypeDef":
+        return kms.list_aliases(Limit=100, **marker)
+
+    return _by_key(await _all_pages(calls, access, LIST_ALIASES, page, _pairs, deadline=deadline))
+
+
+async def aliases_of(
+    calls: Calls, access: Access, key_ids: Iterable[str], *, deadline: float
+) -> Outcomes[str, tuple[str, ...]]:
+    """Return the aliases of a few keys: one request a key, where all pages would cost more."""
+
+    def request(kms: "KMSClient", key_id: str) -> tuple[str, ...]:
+        # A key has at most 50 aliases, fewer than a page holds.
+        return _by_key(_pairs(kms.list_aliases(KeyId=key_id, Limit=100))).get(key_id, ())
+
+    return await calls.each(access, LIST_ALIASES, key_ids, request, deadline=deadline)
+
+
+async def describe_keys(calls: Calls, access: Access, key_ids: Iterable[str], *, deadline: float) -> Outcomes[str, Key]:
+    """Describe each of `key_ids`; their aliases and tags are filled in by whoever knows them.
+
+    By id and never by alias: describing a predefined `alias/aws/...` that points nowhere yet creates its key
+    (https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html).
+    """
+
+    def request(kms: "KMSClient", key_id: str) -> Key:
+        key = read_key(kms.describe_key(KeyId=key_id)["KeyMetadata"])
+        if key.key_id != key_id:
+            raise ValueError(f"{key_id} was asked for, {key.key_id} answered")
+        return key
+
+    return await calls.each(access, DESCRIBE_KEY, key_ids, request, deadline=deadline)
+
+
+def read_key(metadata: "KeyMetadataTypeDef") -> Key:
+    """Make a `Key` of the `KeyMetadata` of DescribeKey.
+
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyMetadata.html
+    """
+    state = sys.intern(_text(metadata["KeyState"]))
+    deletion = None
+    if state in PENDING_STATES or "DeletionDate" in metadata:
+        window = metadata.get("PendingDeletionWindowInDays")
+        deletion = Deletion(
+            at=_seconds(metadata.get("DeletionDate")), window=None if window is None else float(window) * _DAY
+        )
+    return Key(
+        key_id=_text(metadata["KeyId"]),
+        arn=_text(metadata["Arn"]),
+        state=state,
+        key_manager=sys.intern(_text(metadata.get("KeyManager", "CUSTOMER"))),
+        description=_text(metadata.get("Description", "")),
+        key_spec=sys.intern(_text(metadata.get("KeySpec", ""))),
+        key_usage=sys.intern(_text(metadata.get("KeyUsage", ""))),
+        origin=sys.intern(_text(metadata.get("Origin", ""))),
+        multi_region=_text(metadata.get("MultiRegionConfiguration", {}).get("MultiRegionKeyType", "")).lower(),
+        created_at=_seconds(metadata.get("CreationDate")),
+        deletion=deletion,
+        material_expires_at=_seconds(metadata.get("ValidTo")),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text expected, {value!r} found")
+    return value
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _pairs(answer: "ListAliasesResponseTypeDef") -> list[tuple[str, str]]:
+    aliases = answer["Aliases"]
+    return [(alias["TargetKeyId"], _text(alias["AliasName"])) for alias in aliases if alias.get("TargetKeyId")]
+
+
+def _by_key(pairs: Iterable[tuple[str, str]]) -> Aliases:
+    names: dict[str, set[str]] = {}
+    for key_id, name in pairs:
+        names.setdefault(key_id, set()).add(name)
+    return {key_id: tuple(sorted(of_key)) for key_id, of_key in names.items()}
+
+
+async def _all_pages(
+    calls: Calls,
+    access: Access,
+    operation: Operation,
+    page: Callable[["KMSClient", Marker], Page],
+    read: Callable[[Page], list[Entry]],
+    *,
+    deadline: float,
+) -> list[Entry]:
+    """Return the entries of all pages.
+
+    Pages may be short or empty while `Truncated` is true
+    (https://docs.aws.amazon.com/kms/latest/APIReference/API_ListKeys.html), so only `Truncated` ends the list.
+    """
+    entries: list[Entry] = []
+    marker: Marker | None = {}
+    while marker is not None:
+        found, marker = await calls.one(access, operation, partial(_one_page, page, read, marker), deadline=deadline)
+        entries += found
+    return entries
+
+
+def _one_page(
+    page: Callable[["KMSClient", Marker], Page], read: Callable[[Page], list[Entry]], marker: Marker, kms: "KMSClient"
+) -> tuple[list[Entry], Marker | None]:
+    answer = page(kms, marker)
+    entries = read(answer)
+    if not answer.get("Truncated"):
+        return entries, None
+    following: Marker = {"Marker": _text(answer["NextMarker"])}
+    if following == marker:
+        raise ValueError(f"the page after {marker} is the same page again")
+    return entries, following

@@ -1,0 +1,168 @@
+"""One pass over one target: which keys exist, and what those are that have to be looked at."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from exporter.aws import kms, tagging
+from exporter.aws.calls import Access, Calls
+from exporter.errors import TargetError
+from exporter.model import Key, Keys, Pass, PassKind, Unreadable
+
+_SHORTEST_DEADLINE: Final = 120.0
+_NOT_FOUND: Final = "NotFoundException"
+_DENIED: Final = "AccessDeniedException"
+
+
+class Sweeper:
+    """Asks AWS about targets, with the fewest requests that leave no doubt about a pending key."""
+
+    def __init__(self, *, calls: Calls, request_rate: float, tags: Sequence[str]) -> None:
+        """Read the tags named in `tags` (none: no request); deadlines follow from `request_rate`."""
+        self._calls = calls
+        self._describes_per_second = kms.DESCRIBE_KEY.quota * request_rate
+        self._tags = tags
+
+    async def sweep(
+        self, access: Access, kind: PassKind, known: Keys | None, unreadable: Mapping[str, Unreadable]
+    ) -> Pass:
+        """Make a pass; `known` and `unreadable` are what earlier passes left.
+
+        Raises:
+            TargetError: the keys could not be listed, so nothing is known of any.
+        """
+        listed = await kms.list_keys(self._calls, access, deadline=self._deadline(0))
+        sweep = _Sweep(
+            calls=self._calls,
+            access=access,
+            before=known or Keys(),
+            unreadable=unreadable,
+            listed=dict.fromkeys(listed),
+            tags=self._tags,
+            deadline=self._deadline(len(listed)),
+        )
+        return await (sweep.full() if kind is PassKind.FULL else sweep.changes())
+
+    def _deadline(self, keys: int) -> float:
+        """Return the loop time by which a pass over `keys` keys must be done: thrice what the budget makes it take."""
+        seconds = max(_SHORTEST_DEADLINE, 3 * keys / self._describes_per_second)
+        return asyncio.get_running_loop().time() + seconds
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """A pass under way.
+
+    Attributes:
+        before: what is known from earlier passes.
+        listed: the ids that exist now, in the order of the list.
+        errors: calls that cost only a part of the pass.
+    """
+
+    calls: Calls
+    access: Access
+    before: Keys
+    unreadable: Mapping[str, Unreadable]
+    listed: Mapping[str, None]
+    tags: Sequence[str]
+    deadline: float
+    errors: list[TargetError] = field(default_factory=list)
+
+    async def full(self) -> Pass:
+        """Describe every customer managed key, those first that matter most should the pass be cut short."""
+        aws_managed: frozenset[str] | None = None
+        aliases: kms.Aliases = {}
+        try:
+            found = await kms.list_aliases(self.calls, self.access, deadline=self.deadline)
+        except TargetError as error:
+            # Keys are described all the same; new AWS managed ones can't be told apart until they have been.
+            self.errors.append(error)
+        else:
+            aliases = dict.fromkeys(self.listed, ()) | found
+            aws_managed = _aws_managed(aliases)
+        spared = self.before.aws_managed if aws_managed is None else aws_managed
+        wanted = sorted(self.listed.keys() - spared, key=self._rank)
+        return await self._describe(PassKind.FULL, wanted, aliases, aws_managed)
+
+    async def changes(self) -> Pass:
+        """Describe new keys, every pending key, and keys that could not be read for a reason that may pass."""
+        before = self.before
+        new = [key_id for key_id in self.listed if not self._is_known(key_id)]
+        found = await kms.aliases_of(self.calls, self.access, new, deadline=self.deadline)
+        self.errors += [error for error in (found.ended_by, *found.failures.values()) if error is not None]
+        aws_managed = _aws_managed(found.answers)
+        wanted = dict.fromkeys(key_id for key_id, key in before.by_id.items() if key.pending and key_id in self.listed)
+        wanted |= dict.fromkeys(key_id for key_id in new if key_id not in aws_managed)
+        # A denial stands until someone edits a policy: full passes look after it.
+        wanted |= dict.fromkeys(
+            key_id for key_id, why in self.unreadable.items() if why.reason != _DENIED and key_id in self.listed
+        )
+        return await self._describe(
+            PassKind.CHANGES, wanted, found.answers, before.aws_managed | aws_managed if new else None
+        )
+
+    async def _describe(
+        self, kind: PassKind, wanted: Iterable[str], aliases: kms.Aliases, aws_managed: frozenset[str] | None
+    ) -> Pass:
+        before = self.before.by_id
+        # Absence from the list alone is no proof: a known key is asked for by its id before it is called gone.
+        vanished = before.keys() - self.listed.keys()
+        described = await kms.describe_keys(self.calls, self.access, [*vanished, *wanted], deadline=self.deadline)
+        tags = await self._read_tags(kind, described.answers.values())
+        gone = {key_id for key_id in vanished if _says_not_found(described.failures.get(key_id))}
+        never_read = self.unreadable.keys() - before.keys() - self.listed.keys()
+        failures = {key_id: error for key_id, error in described.failures.items() if key_id not in gone}
+        return Pass(
+            kind=kind,
+            read={
+                key_id: _completed(key, before.get(key_id), aliases, tags) for key_id, key in described.answers.items()
+            },
+            unreadable={key_id: error.reason for key_id, error in failures.items()},
+            gone=frozenset(gone | never_read),
+            aws_managed=aws_managed,
+            errors=(*self.errors, *failures.values()),
+            ended_by=described.ended_by,
+        )
+
+    async def _read_tags(self, kind: PassKind, keys: Iterable[Key]) -> tagging.Tags:
+        """Return tags by ARN: in a full pass of every described key, in a changes pass of the new ones."""
+        if not self.tags:
+            return {}
+        try:
+            if kind is PassKind.FULL:
+                found = await tagging.all_tags(self.calls, self.access, self.tags, deadline=self.deadline)
+                return {key.arn: () for key in keys} | found
+            new = [key.arn for key in keys if key.key_id not in self.before.by_id]
+            return await tagging.tags_of(self.calls, self.access, new, self.tags, deadline=self.deadline)
+        except TargetError as error:
+            self.errors.append(error)  # the keys keep the tags they had: a label is no reason to lose a key
+            return {}
+
+    def _is_known(self, key_id: str) -> bool:
+        return key_id in self.before.by_id or key_id in self.before.aws_managed or key_id in self.unreadable
+
+    def _rank(self, key_id: str) -> int:
+        key = self.before.by_id.get(key_id)
+        if key is None:
+            return 1
+        return 0 if key.pending else 2
+
+
+def _says_not_found(error: TargetError | None) -> bool:
+    return error is not None and error.reason == _NOT_FOUND
+
+
+def _completed(key: Key, before: Key | None, aliases: kms.Aliases, tags: tagging.Tags) -> Key:
+    """Add what DescribeKey does not tell: what this pass read, else what was known before."""
+    return replace(
+        key,
+        aliases=aliases.get(key.key_id, before.aliases if before else ()),
+        tags=tags.get(key.arn, before.tags if before else ()),
+    )
+
+
+def _aws_managed(aliases: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    return frozenset(
+        key_id for key_id, names in aliases.items() if any(name.startswith(kms.AWS_MANAGED_ALIAS) for name in names)
+    )

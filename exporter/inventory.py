@@ -1,0 +1,276 @@
+"""What is known of every target, since when, and what happened to its keys between two passes.
+
+The inventory is changed by one caller and read by anyone: each change publishes a new immutable `Snapshot` in a single
+assignment.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from exporter.errors import TargetError
+from exporter.model import (
+    Key,
+    Keys,
+    Pass,
+    PassKind,
+    Snapshot,
+    Target,
+    TargetState,
+    Tombstone,
+    Transition,
+    TransitionKind,
+    Unreadable,
+    frozen,
+)
+
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class _Ages:
+    """When, on the monotonic clock, things happened to one target: a wall clock that is set must not expire anything.
+
+    Attributes:
+        success: the end of the last pass that succeeded.
+        unreadable: key id to when the key was first found unreadable.
+        kept: key id to when the key was found deleted or cancelled.
+    """
+
+    success: float
+    unreadable: dict[str, float] = field(default_factory=dict)
+    kept: dict[str, float] = field(default_factory=dict)
+
+
+class Inventory:
+    """Last known good for each target, its age, and the transitions between passes.
+
+    What AWS did not answer changes nothing but the target's own status: the keys stay as they were last known until the
+    last success, or for a single key its last answer, is `keep_failed` seconds old.
+    """
+
+    def __init__(
+        self, *, keep_failed: float, keep_tombstones: float, now: Callable[[], float], monotonic: Callable[[], float]
+    ) -> None:
+        """Start empty; `now` gives Unix seconds for what is published, `monotonic` measures ages."""
+        self.keep_failed = keep_failed
+        self.keep_tombstones = keep_tombstones
+        self._now = now
+        self._monotonic = monotonic
+        self._ages: dict[Target, _Ages] = {}
+        self._states: dict[Target, TargetState] = {}
+        self._snapshot = Snapshot(taken_at=now())
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        return self._snapshot
+
+    def state(self, target: Target) -> TargetState | None:
+        """Return one target as it stands; None when it is not watched."""
+        return self._states.get(target)
+
+    def watch(
+        self,
+        targets: Mapping[Target, str],
+        account_errors: Mapping[str, str],
+        organization: bool | None,
+    ) -> None:
+        """Take `targets` (with the name of their account) for all there are: new ones appear, others leave.
+
+        `account_errors` tells of each account why it could not be prepared, `""` where it could.
+        """
+        states: dict[Target, TargetState] = {}
+        for target, name in sorted(targets.items()):
+            state = self._states.get(target) or TargetState(target)
+            states[target] = state if state.account_name == name else replace(state, account_name=name)
+            self._ages.setdefault(target, _Ages(success=self._monotonic()))
+        for target in self._ages.keys() - states.keys():
+            del self._ages[target]
+        keys_changed = [
+            (target, state.account_name) for target, state in self._states.items() if state.keys is not None
+        ] != [(target, state.account_name) for target, state in states.items() if state.keys is not None]
+        self._states = states
+        self._snapshot = replace(
+            self._snapshot,
+            accounts=frozen({account: not error for account, error in account_errors.items()}),
+            account_errors=frozen({account: error for account, error in account_errors.items() if error}),
+            organization=organization,
+        )
+        self._publish(keys_changed=keys_changed)
+
+    def apply(self, target: Target, result: Pass) -> tuple[Transition, ...]:
+        """Take in what a pass found; return what happened to the keys since the pass before.
+
+        A target that is no longer watched is not taken in.
+        """
+        state = self._states.get(target)
+        if state is None:
+            return ()
+        now = self._now()
+        known_before = state.keys is not None and state.last_full is not None
+        keys, transitions = _merged(state, result, now)
+        for transition in transitions:
+            self._note(target, transition)
+        succeeded = result.ended_by is None
+        if succeeded:
+            self._ages[target].success = self._monotonic()
+        self._replace(
+            replace(
+                state,
+                keys=keys,
+                up=succeeded,
+                last_success=now if succeeded else state.last_success,
+                last_full=now if succeeded and result.kind is PassKind.FULL else state.last_full,
+                unreadable=self._unreadable(target, state.unreadable, result, now),
+                errors=_counted(state.errors, result.errors if succeeded else (*result.errors, result.ended_by)),
+                last_error="" if succeeded else str(result.ended_by),
+            )
+        )
+        return transitions if known_before else ()
+
+    def fail(self, target: Target, error: TargetError) -> None:
+        """Take note that a pass told nothing: what is known stays, and grows old."""
+        state = self._states.get(target)
+        if state is not None:
+            self._replace(replace(state, up=False, errors=_counted(state.errors, (error,)), last_error=str(error)))
+
+    def expire(self) -> tuple[Target, ...]:
+        """Drop what is older than it may be; return the targets whose keys were dropped with their last success."""
+        dropped = []
+        for target, ages in self._ages.items():
+            state = self._states[target]
+            if state.keys is None:
+                continue
+            if self._monotonic() - ages.success > self.keep_failed:
+                self._replace(replace(state, keys=None))
+                dropped.append(target)
+            elif ages.unreadable or ages.kept:
+                self._expire_keys(state, state.keys, ages)
+        return tuple(dropped)
+
+    def _expire_keys(self, state: TargetState, keys: Keys, ages: _Ages) -> None:
+        old = {key_id for key_id, at in ages.unreadable.items() if self._monotonic() - at > self.keep_failed}
+        over = {key_id for key_id, at in ages.kept.items() if self._monotonic() - at > self.keep_tombstones}
+        for key_id in over:
+            del ages.kept[key_id]
+        if not over and not old & keys.by_id.keys():
+            return
+        remaining = replace(
+            keys,
+            by_id=_without(keys.by_id, old),
+            scheduled_at=_without(keys.scheduled_at, old),
+            cancelled_at=_without(keys.cancelled_at, old | over),
+            tombstones=_without(keys.tombstones, over),
+        )
+        self._replace(replace(state, keys=remaining))
+
+    def _note(self, target: Target, transition: Transition) -> None:
+        """Remember on the monotonic clock what is kept for a while after the key itself is gone or saved."""
+        if transition.kind in {TransitionKind.DELETED, TransitionKind.CANCELLED}:
+            self._ages[target].kept[transition.key.key_id] = self._monotonic()
+
+    def _unreadable(
+        self, target: Target, before: Mapping[str, Unreadable], result: Pass, now: float
+    ) -> Mapping[str, Unreadable]:
+        ages = self._ages[target].unreadable
+        answered = result.read.keys() | result.gone | (result.aws_managed or frozenset())
+        after = {key_id: why for key_id, why in before.items() if key_id not in answered}
+        for key_id, reason in result.unreadable.items():
+            known = after.get(key_id)
+            after[key_id] = Unreadable(reason, since=known.since if known else now)
+        for key_id in ages.keys() - after.keys():
+            del ages[key_id]
+        for key_id in after.keys() - ages.keys():
+            ages[key_id] = self._monotonic()
+        return before if after == before else frozen(after)
+
+    def _replace(self, state: TargetState) -> None:
+        before = self._states[state.target]
+        self._states[state.target] = state
+        self._publish(keys_changed=state.keys is not before.keys)
+
+    def _publish(self, *, keys_changed: bool) -> None:
+        self._snapshot = replace(
+            self._snapshot,
+            taken_at=self._now(),
+            keys_version=self._snapshot.keys_version + keys_changed,
+            targets=tuple(self._states.values()),
+        )
+
+
+def _merged(state: TargetState, result: Pass, now: float) -> tuple[Keys, tuple[Transition, ...]]:
+    """Return what is known after a pass, the same object when nothing changed, and what happened in between."""
+    before = state.keys or Keys()
+    aws_managed = before.aws_managed if result.aws_managed is None else result.aws_managed
+    changed = {key_id: key for key_id, key in result.read.items() if before.by_id.get(key_id) != key}
+    leaving = (result.gone | aws_managed) & before.by_id.keys()
+    if not changed and not leaving and aws_managed == before.aws_managed:
+        return state.keys or before, ()
+
+    transitions = [
+        Transition(_how_it_left(key), state.target, key, before=key.state, at=now)
+        for key in (before.by_id[key_id] for key_id in result.gone & before.by_id.keys())
+    ]
+    for key_id, key in changed.items():
+        old = before.by_id.get(key_id)
+        happened = _what_happened(old, key, listed_before=key_id in state.unreadable)
+        if happened is not None:
+            transitions.append(Transition(happened, state.target, key, before=old.state if old else "", at=now))
+
+    scheduled_at, cancelled_at = dict(before.scheduled_at), dict(before.cancelled_at)
+    tombstones = {key_id: stone for key_id, stone in before.tombstones.items() if key_id not in changed}
+    for transition in transitions:
+        key_id = transition.key.key_id
+        match transition.kind:
+            case TransitionKind.SCHEDULED | TransitionKind.RESCHEDULED:
+                cancelled_at.pop(key_id, None)
+                if transition.before:  # else it may have been scheduled long before it was first read
+                    scheduled_at[key_id] = now
+            case TransitionKind.CANCELLED:
+                scheduled_at.pop(key_id, None)
+                cancelled_at[key_id] = now
+            case TransitionKind.DELETED | TransitionKind.VANISHED:
+                scheduled_at.pop(key_id, None)
+                cancelled_at.pop(key_id, None)
+                if transition.kind is TransitionKind.DELETED:
+                    tombstones[key_id] = Tombstone(transition.key, deleted_at=now)
+    keys = Keys(
+        by_id=frozen({key_id: key for key_id, key in before.by_id.items() if key_id not in leaving} | changed),
+        aws_managed=aws_managed,
+        scheduled_at=frozen(scheduled_at),
+        cancelled_at=frozen(cancelled_at),
+        tombstones=frozen(tombstones),
+    )
+    return keys, tuple(transitions)
+
+
+def _how_it_left(key: Key) -> TransitionKind:
+    return TransitionKind.DELETED if key.pending else TransitionKind.VANISHED
+
+
+def _what_happened(old: Key | None, new: Key, *, listed_before: bool) -> TransitionKind | None:
+    """Name the change that people care about; None for one in labels only, and for a first look at an old key."""
+    if new.pending and (old is None or not old.pending):
+        return TransitionKind.SCHEDULED
+    if old is None:
+        return None if listed_before else TransitionKind.CREATED
+    if old.pending and not new.pending:
+        return TransitionKind.CANCELLED
+    if old.state != new.state:
+        return TransitionKind.STATE_CHANGED
+    return TransitionKind.RESCHEDULED if old.deletion != new.deletion else None
+
+
+def _counted(
+    before: Mapping[tuple[str, str], int], errors: Iterable[TargetError | None]
+) -> Mapping[tuple[str, str], int]:
+    after = dict(before)
+    for error in errors:
+        if error is not None:
+            after[error.operation, error.reason] = after.get((error.operation, error.reason), 0) + 1
+    return before if after == before else frozen(after)
+
+
+def _without(mapping: Mapping[str, V], keys: set[str]) -> Mapping[str, V]:
+    return frozen({key: value for key, value in mapping.items() if key not in keys})

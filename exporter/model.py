@@ -1,0 +1,244 @@
+"""What is known of KMS keys, free of how it was asked (boto3) and how it is told (Prometheus).
+
+Times are Unix seconds, durations seconds. Everything here is immutable, so a reader in another thread needs no lock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from exporter.errors import TargetError
+
+PENDING_STATES: Final = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
+"""The states that end in the key's destruction unless someone cancels (KMS API, `KeyState`)."""
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+def frozen(mapping: Mapping[_K, _V] | None = None) -> Mapping[_K, _V]:
+    """Return a read-only mapping that owns its content."""
+    return MappingProxyType(dict(mapping or {}))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """One account in one region: what is swept, fails and recovers as a whole."""
+
+    account_id: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.account_id}/{self.region}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """How a pending key ends.
+
+    Attributes:
+        at: the earliest moment at which AWS deletes the key (`DeletionDate`); None while a multi-Region primary waits
+            for its replicas, since that clock has not started.
+        window: the waiting period that starts when the last replica is gone (`PendingDeletionWindowInDays`), in
+            seconds; None when `at` is known.
+    """
+
+    at: float | None = None
+    window: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One KMS key as DescribeKey, ListAliases and the Tagging API tell it.
+
+    Strings that AWS may extend (state, spec, usage, origin) are passed through as they are.
+
+    Attributes:
+        key_manager: `CUSTOMER` or `AWS`.
+        multi_region: `""`, `primary` or `replica`.
+        aliases: alias names with their `alias/` prefix, sorted, none twice.
+        tags: the exported tags, `(tag key, value)`, sorted.
+        deletion: present exactly while the key is pending.
+        material_expires_at: `ValidTo` of imported key material.
+    """
+
+    key_id: str
+    arn: str
+    state: str
+    key_manager: str = "CUSTOMER"
+    description: str = ""
+    key_spec: str = ""
+    key_usage: str = ""
+    origin: str = ""
+    multi_region: str = ""
+    aliases: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    created_at: float | None = None
+    deletion: Deletion | None = None
+    material_expires_at: float | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether the key is on its way to destruction."""
+        return self.state in PENDING_STATES
+
+    @property
+    def alias(self) -> str:
+        """The first alias in sort order, `""` without one."""
+        return self.aliases[0] if self.aliases else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A key that was pending and is gone.
+
+    Attributes:
+        key: as it was last seen.
+        deleted_at: when it was first found gone.
+    """
+
+    key: Key
+    deleted_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A key that is listed but could not be described.
+
+    Attributes:
+        reason: AWS error code, `timeout`, `connection` or `invalid_response`.
+        since: when it was first found unreadable without a success since.
+    """
+
+    reason: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What is known of one target's keys; a pass that finds nothing new keeps the same object.
+
+    Attributes:
+        by_id: last known good of every described key, AWS managed ones included where they had to be described.
+        aws_managed: ids recognised through their `alias/aws/...` aliases and therefore never described.
+        scheduled_at: key id to when its deletion was first seen, for pending keys that were seen not pending before.
+        cancelled_at: key id to when its cancelled deletion was seen; kept as long as a tombstone.
+        tombstones: key id to the tombstone.
+    """
+
+    by_id: Mapping[str, Key] = field(default_factory=frozen)
+    aws_managed: frozenset[str] = frozenset()
+    scheduled_at: Mapping[str, float] = field(default_factory=frozen)
+    cancelled_at: Mapping[str, float] = field(default_factory=frozen)
+    tombstones: Mapping[str, Tombstone] = field(default_factory=frozen)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """One target as it stands.
+
+    Attributes:
+        keys: None until a pass succeeded, and again once the last success is older than `refresh.keep_failed`.
+        up: whether the last pass succeeded; None before the first one ended.
+        last_success: end of the last pass that succeeded.
+        last_full: end of the last pass in which every key was asked for.
+        unreadable: key id to why it could not be described.
+        errors: `(operation, reason)` to the count of failed passes and calls since the process started.
+        last_error: the text of the last failed pass; `""` while `up`.
+        account_name: from the configuration or the organization, `""` without one.
+    """
+
+    target: Target
+    account_name: str = ""
+    keys: Keys | None = None
+    up: bool | None = None
+    last_success: float | None = None
+    last_full: float | None = None
+    unreadable: Mapping[str, Unreadable] = field(default_factory=frozen)
+    errors: Mapping[tuple[str, str], int] = field(default_factory=frozen)
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that is known at one moment; what a scrape serves.
+
+    Attributes:
+        taken_at: when it was published.
+        keys_version: grows whenever what is known of keys changed in any target: two snapshots with the same number
+            have the same key series.
+        targets: sorted by account and region.
+        accounts: account id to whether its role and regions could be had.
+        account_errors: account id to why it is down; accounts that are up are absent.
+        organization: whether the organization's accounts could be listed; None where it is not asked.
+    """
+
+    taken_at: float = 0.0
+    keys_version: int = 0
+    targets: tuple[TargetState, ...] = ()
+    accounts: Mapping[str, bool] = field(default_factory=frozen)
+    account_errors: Mapping[str, str] = field(default_factory=frozen)
+    organization: bool | None = None
+
+
+class PassKind(StrEnum):
+    """How deeply a pass looks."""
+
+    FULL = "full"
+    """Every customer managed key is described."""
+    CHANGES = "changes"
+    """Only new keys, pending keys and keys that could not be read are; a vanished key is noticed in either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass over a target found. A key that is in none of its sets stands as it was known before.
+
+    Attributes:
+        read: every key described in this pass, by id.
+        unreadable: id of each key that could not be described to the reason.
+        gone: keys no longer listed that AWS says do not exist, or that were never read.
+        aws_managed: ids recognised as AWS managed by their aliases; None when this pass did not ask.
+        errors: calls that failed and cost only a part: one key, the aliases, the tags.
+        ended_by: what cut the pass short. What was read before counts, yet the pass failed.
+    """
+
+    kind: PassKind
+    read: Mapping[str, Key] = field(default_factory=frozen)
+    unreadable: Mapping[str, str] = field(default_factory=frozen)
+    gone: frozenset[str] = frozenset()
+    aws_managed: frozenset[str] | None = None
+    errors: tuple["TargetError", ...] = ()
+    ended_by: "TargetError | None" = None
+
+
+class TransitionKind(StrEnum):
+    """What can happen to a key between two passes."""
+
+    CREATED = "created"
+    SCHEDULED = "deletion_scheduled"
+    CANCELLED = "deletion_cancelled"
+    RESCHEDULED = "deletion_rescheduled"
+    DELETED = "deleted"
+    STATE_CHANGED = "state_changed"
+    VANISHED = "vanished"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change found between two passes, told once.
+
+    Attributes:
+        key: as it is now; as it last was when it is gone.
+        before: the earlier state, `""` for a new key.
+        at: when the pass that found it ended.
+    """
+
+    kind: TransitionKind
+    target: Target
+    key: Key
+    before: str
+    at: float

@@ -1,0 +1,109 @@
+"""When each target is swept next, and how deeply. Arithmetic on a clock that is passed in; it never waits."""
+
+import heapq
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.model import PassKind, Target
+
+_SPREAD_PER_TARGET: Final = 0.01
+"""Seconds over which the first passes are spread, for each target: the first requests of a fleet come as a slope."""
+_LONGEST_BACKOFF: Final = 2.0
+"""In intervals: a target that works again is found out within two."""
+_SHORTEST_REST: Final = 0.1
+"""In intervals: what is left between two passes that take longer than the interval."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    due: float
+    full_due: float
+    started: float = 0.0
+    failures: int = 0
+    tried: bool = False
+    running: bool = False
+
+
+class Schedule:
+    """The due times of all targets. Times are monotonic seconds."""
+
+    def __init__(self, *, interval: float, full_interval: float, rng: random.Random) -> None:
+        """Sweep each target every `interval` seconds, and in full when `full_interval` has passed since it last was."""
+        self._interval = interval
+        self._full_interval = full_interval
+        self._rng = rng
+        self._entries: dict[Target, _Entry] = {}
+        self._heap: list[tuple[float, Target]] = []
+        self._untried = 0
+
+    @property
+    def untried(self) -> int:
+        """How many targets have not ended their first pass."""
+        return self._untried
+
+    def watch(self, targets: Iterable[Target], now: float) -> None:
+        """Take `targets` for all there are: new ones are due soon, spread out; others are forgotten."""
+        wanted = set(targets)
+        for target in self._entries.keys() - wanted:
+            del self._entries[target]
+        new = wanted - self._entries.keys()
+        spread = min(self._interval, _SPREAD_PER_TARGET * (len(new) - 1))
+        for target in new:
+            self._entries[target] = entry = _Entry(due=now + self._rng.uniform(0, spread), full_due=now)
+            heapq.heappush(self._heap, (entry.due, target))
+        self._recount()
+
+    def change(self, *, interval: float, full_interval: float, now: float) -> None:
+        """Take on other intervals; nothing is due later than they allow, and what was running is due again."""
+        self._interval = interval
+        self._full_interval = full_interval
+        for entry in self._entries.values():
+            entry.due = now if entry.running else min(entry.due, now + interval)
+            entry.full_due = min(entry.full_due, now + full_interval)
+            entry.running = False
+        self._heap = [(entry.due, target) for target, entry in self._entries.items()]
+        heapq.heapify(self._heap)
+
+    def take(self, now: float) -> list[tuple[Target, PassKind]]:
+        """Return the passes to start now; each target is out of the schedule until `done` is told."""
+        passes = []
+        while self._heap and self._heap[0][0] <= now:
+            due, target = heapq.heappop(self._heap)
+            entry = self._entries.get(target)
+            if entry is None or entry.running or entry.due != due:
+                continue  # forgotten, or moved since it was put in the heap
+            entry.running = True
+            entry.started = now
+            passes.append((target, PassKind.FULL if now >= entry.full_due else PassKind.CHANGES))
+        return passes
+
+    def next_due(self) -> float | None:
+        """Return when `take` may next have something, None when nothing waits."""
+        return self._heap[0][0] if self._heap else None
+
+    def done(self, target: Target, kind: PassKind, *, ok: bool, now: float) -> None:
+        """Put a target back: after a failure with a growing, jittered distance, and for the same kind of pass."""
+        entry = self._entries.get(target)
+        if entry is None or not entry.running:
+            return
+        entry.running = False
+        if ok:
+            entry.due = max(entry.started + self._interval, now + _SHORTEST_REST * self._interval)
+            if kind is PassKind.FULL:
+                # The second full pass comes early by chance, so that targets that began together drift apart.
+                share = 1.0 if entry.tried and not entry.failures else self._rng.uniform(0.5, 1.0)
+                entry.full_due = entry.started + share * self._full_interval
+            entry.failures = 0
+        else:
+            entry.failures += 1
+            intervals = min(_LONGEST_BACKOFF, 2.0 ** (entry.failures - 1))
+            entry.due = now + intervals * self._interval * self._rng.uniform(0.5, 1.0)
+        if not entry.tried:
+            entry.tried = True
+            self._recount()
+        heapq.heappush(self._heap, (entry.due, target))
+
+    def _recount(self) -> None:
+        self._untried = sum(not entry.tried for entry in self._entries.values())
