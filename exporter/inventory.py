@@ -6,6 +6,7 @@ assignment.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TypeVar
 
 from exporter.errors import TargetError
@@ -33,11 +34,15 @@ class _Ages:
 
     Attributes:
         success: the end of the last pass that succeeded.
+        complete: whether a pass succeeded since keys were last dropped: only then is a key that turns up a new one.
+        read: key id to when a pass that was cut short read the key; empty after a success.
         unreadable: key id to when the key was first found unreadable.
         kept: key id to when the key was found deleted or cancelled.
     """
 
     success: float
+    complete: bool = False
+    read: dict[str, float] = field(default_factory=dict)
     unreadable: dict[str, float] = field(default_factory=dict)
     kept: dict[str, float] = field(default_factory=dict)
 
@@ -107,18 +112,24 @@ class Inventory:
         state = self._states.get(target)
         if state is None:
             return ()
-        now = self._now()
-        known_before = state.keys is not None and state.last_full is not None
+        now, ages = self._now(), self._ages[target]
         keys, transitions = _merged(state, result, now)
         for transition in transitions:
             self._note(target, transition)
+        told = tuple(transition for transition in transitions if transition.before or ages.complete)
         succeeded = result.ended_by is None
         if succeeded:
-            self._ages[target].success = self._monotonic()
+            ages.success = self._monotonic()
+            ages.complete = True
+            ages.read.clear()
+        else:
+            ages.read |= dict.fromkeys(result.read, self._monotonic())
+        # Cut short before any key was read, a first pass leaves them unknown, which is not the same as none.
+        unknown = state.keys is None and not succeeded and not result.read
         self._replace(
             replace(
                 state,
-                keys=keys,
+                keys=None if unknown else keys,
                 up=succeeded,
                 last_success=now if succeeded else state.last_success,
                 last_full=now if succeeded and result.kind is PassKind.FULL else state.last_full,
@@ -127,7 +138,7 @@ class Inventory:
                 last_error="" if succeeded else str(result.ended_by),
             )
         )
-        return transitions if known_before else ()
+        return told
 
     def fail(self, target: Target, error: TargetError) -> None:
         """Take note that a pass told nothing: what is known stays, and grows old."""
@@ -137,24 +148,31 @@ class Inventory:
 
     def expire(self) -> tuple[Target, ...]:
         """Drop what is older than it may be; return the targets whose keys were dropped with their last success."""
-        dropped = []
+        now, dropped = self._monotonic(), []
         for target, ages in self._ages.items():
             state = self._states[target]
             if state.keys is None:
                 continue
-            if self._monotonic() - ages.success > self.keep_failed:
-                self._replace(replace(state, keys=None))
-                dropped.append(target)
-            elif ages.unreadable or ages.kept:
-                self._expire_keys(state, state.keys, ages)
+            stale: set[str] = set()
+            if now - ages.success > self.keep_failed:
+                stale = {key_id for key_id in state.keys.by_id if now - ages.read.get(key_id, -inf) > self.keep_failed}
+                ages.complete = False
+                if len(stale) == len(state.keys.by_id):
+                    ages.kept.clear()
+                    self._replace(replace(state, keys=None))
+                    dropped.append(target)
+                    continue
+            if stale or ages.unreadable or ages.kept:
+                self._expire_keys(state, state.keys, stale)
         return tuple(dropped)
 
-    def _expire_keys(self, state: TargetState, keys: Keys, ages: _Ages) -> None:
-        old = {key_id for key_id, at in ages.unreadable.items() if self._monotonic() - at > self.keep_failed}
-        over = {key_id for key_id, at in ages.kept.items() if self._monotonic() - at > self.keep_tombstones}
+    def _expire_keys(self, state: TargetState, keys: Keys, stale: set[str]) -> None:
+        now, ages = self._monotonic(), self._ages[state.target]
+        old = stale | {key_id for key_id, at in ages.unreadable.items() if now - at > self.keep_failed}
+        over = {key_id for key_id, at in ages.kept.items() if now - at > self.keep_tombstones}
         for key_id in over:
             del ages.kept[key_id]
-        if not over and not old & keys.by_id.keys():
+        if not old & keys.by_id.keys() and not over & (keys.tombstones.keys() | keys.cancelled_at.keys()):
             return
         remaining = replace(
             keys,
@@ -206,7 +224,7 @@ def _merged(state: TargetState, result: Pass, now: float) -> tuple[Keys, tuple[T
     changed = {key_id: key for key_id, key in result.read.items() if before.by_id.get(key_id) != key}
     leaving = (result.gone | aws_managed) & before.by_id.keys()
     if not changed and not leaving and aws_managed == before.aws_managed:
-        return state.keys or before, ()
+        return before, ()
 
     transitions = [
         Transition(_how_it_left(key), state.target, key, before=key.state, at=now)

@@ -141,7 +141,8 @@ class TargetState:
     """One target as it stands.
 
     Attributes:
-        keys: None until a pass succeeded, and again once the last success is older than `refresh.keep_failed`.
+        keys: None until a pass succeeded or at least read one, and again once what was last answered is older than
+            `refresh.keep_failed`.
         up: whether the last pass succeeded; None before the first one ended.
         last_success: end of the last pass that succeeded.
         last_full: end of the last pass in which every key was asked for.

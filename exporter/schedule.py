@@ -56,12 +56,12 @@ class Schedule:
         self._recount()
 
     def change(self, *, interval: float, full_interval: float, now: float) -> None:
-        """Take on other intervals; nothing is due later than they allow, and what was running is due again."""
+        """Take on another configuration: what was running is due again, and each target's next pass is a full one."""
         self._interval = interval
         self._full_interval = full_interval
         for entry in self._entries.values():
             entry.due = now if entry.running else min(entry.due, now + interval)
-            entry.full_due = min(entry.full_due, now + full_interval)
+            entry.full_due = now
             entry.running = False
         self._heap = [(entry.due, target) for target, entry in self._entries.items()]
         heapq.heapify(self._heap)

@@ -1,0 +1,49 @@
+# Everything a developer runs. `make demo` and `make test` set up what they need on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help
+help: ## Say what there is to run
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+$(VENV)/runtime: requirements/runtime.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements/dev.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/runtime ## Watch an emulated AWS on this machine
+	$(BIN)/kms-exporter demo $(ARGS)
+
+.PHONY: components
+components: ## Install the servers and the browser that the tests use (Debian, root)
+	scripts/components
+
+.PHONY: test
+test: $(VENV)/dev components ## Run every test, with coverage
+	$(BIN)/pytest --cov $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/dev ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: docs
+docs: $(VENV)/dev ## Write the generated documents anew
+	$(BIN)/python docs/build.py
+
+.PHONY: lock
+lock: $(VENV)/dev ## Resolve the pinned, hashed requirement files anew
+	scripts/lock
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf $(VENV) .cache build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,80 @@
+"""What every emulated service is made of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from exporter.demo.errors import AwsError
+from exporter.demo.principals import Principal
+from exporter.demo.vault import Vault
+from exporter.demo.world import World
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as an operation sees it.
+
+    Attributes:
+        account_id: the caller's account.
+        params: the members of the operation's input, as the wire carried them.
+    """
+
+    world: World
+    principal: Principal
+    region: str
+    operation: str
+    params: Mapping[str, Any]
+
+    @property
+    def account_id(self) -> str:
+        """The caller's account."""
+        return self.principal.account_id
+
+    @property
+    def vault(self) -> Vault:
+        """The caller's keys in the region called."""
+        return self.world.vault(self.principal.account_id, self.region)
+
+
+Answer = dict[str, Any]
+Operation = Callable[[Call], Answer]
+
+
+class Code(NamedTuple):
+    """An error code with the HTTP status that it comes with."""
+
+    code: str
+    status: int = 400
+
+    def error(self, message: str) -> AwsError:
+        """Return an error with this code."""
+        return AwsError(self.code, message, self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What a service calls the refusals that every service knows."""
+
+    denied: Code
+    throttled: Code
+    internal: Code
+    unknown_token: Code
+    expired_token: Code
+    bad_signature: Code
+    unknown_operation: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service.
+
+    Attributes:
+        name: as in a credential scope (`kms`, `tagging`, `sts`, ...).
+        operations: name to function.
+        regional: whether its requests are refused in a region that is not enabled for the account.
+    """
+
+    name: str
+    operations: Mapping[str, Operation]
+    codes: Codes
+    regional: bool = False

@@ -1,0 +1,280 @@
+"""Every metric that is read from a `Snapshot`, declared once: page and documentation are made from these tables.
+
+To add a metric of keys, add an entry to `KEY_FAMILIES`: rendering, documentation and the strict parse in the tests
+follow from it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
+
+from exporter.exposition.text import MAX_LABEL_CHARS
+from exporter.model import Key, Keys, Snapshot, TargetState
+
+SECONDS_PER_DAY: Final = 86400.0
+
+TARGET_LABELS: Final = ("account_id", "region")
+KEY_LABELS: Final = (*TARGET_LABELS, "key_id")
+
+S = TypeVar("S")
+
+Samples = Iterable[tuple[tuple[str, ...], float]]
+"""The values of a family's own labels, in the order of their names, with the sample's value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family(Generic[S]):
+    """One metric, read from subjects of type `S`.
+
+    Attributes:
+        name: as it stands on a sample, so with `_total` on a counter.
+        help: neither quotes nor backslashes in it (see `exporter.exposition.text`).
+        samples: the samples of one subject; none where the fact is unknown or does not apply.
+        given: labels that name the subject: `TARGET_LABELS`, `KEY_LABELS` or none.
+        own: labels that `samples` gives the values of.
+        tags: whether labels of the exported tags follow.
+        clock: makes the value from what `samples` gave and from the time of the scrape; None where it does not matter.
+    """
+
+    name: str
+    help: str
+    samples: Callable[[S], Samples]
+    given: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    kind: Literal["gauge", "counter"] = "gauge"
+    tags: bool = False
+    clock: Callable[[float, float], float] | None = None
+    stability: Literal["stable", "experimental"] = "stable"
+
+
+class KeySubject(NamedTuple):
+    """A key with what its target knows of it.
+
+    Attributes:
+        account_name: of the key's account, `""` without one.
+        scheduled_at: when its deletion was first seen, for a key that was seen not pending before.
+        deleted_at: when it was found gone, for a tombstone.
+    """
+
+    key: Key
+    account_name: str = ""
+    scheduled_at: float | None = None
+    deleted_at: float | None = None
+
+
+def days_left(deletion_at: float, now: float) -> float:
+    """Return the days until `deletion_at`, negative once it has passed; both in Unix seconds."""
+    return (deletion_at - now) / SECONDS_PER_DAY
+
+
+def _value(read: Callable[[S], float | None]) -> Callable[[S], Samples]:
+    """Make the samples of a family that has no labels beyond its subject's."""
+
+    def samples(subject: S) -> Samples:
+        found = read(subject)
+        return () if found is None else (((), found),)
+
+    return samples
+
+
+def _info(subject: KeySubject) -> Samples:
+    key = subject.key
+    labels = (
+        key.arn,
+        key.alias,
+        key.description[:MAX_LABEL_CHARS],
+        subject.account_name,
+        key.key_manager,
+        key.key_spec,
+        key.key_usage,
+        key.origin,
+        key.multi_region,
+    )
+    return ((labels, 1),)
+
+
+def _deletion_at(subject: KeySubject) -> float | None:
+    deletion = subject.key.deletion
+    return deletion.at if deletion else None
+
+
+def _deletion_window(subject: KeySubject) -> float | None:
+    deletion = subject.key.deletion
+    return deletion.window if deletion else None
+
+
+def _counts(keys: Keys) -> Samples:
+    """Count by manager and state; zero keys pending deletion is a fact, so that an alert on it can resolve."""
+    counts = Counter((key.key_manager, key.state) for key in keys.by_id.values())
+    counts["CUSTOMER", "PendingDeletion"] += 0
+    undescribed = len(keys.aws_managed - keys.by_id.keys())
+    if undescribed:
+        counts["AWS", "Enabled"] += undescribed
+    return sorted(counts.items())
+
+
+_READ = "Read from AWS on a schedule and served from memory."
+
+KEY_FAMILIES: Final[tuple[Family[KeySubject], ...]] = (
+    Family(
+        "kms_key_info",
+        f"The key's attributes; always 1. {_READ}",
+        _info,
+        KEY_LABELS,
+        (
+            "arn",
+            "alias",
+            "description",
+            "account_name",
+            "key_manager",
+            "key_spec",
+            "key_usage",
+            "origin",
+            "multi_region",
+        ),
+        tags=True,
+    ),
+    Family(
+        "kms_key_alias",
+        f"1 for each alias of the key. {_READ}",
+        lambda subject: [((alias,), 1) for alias in subject.key.aliases],
+        KEY_LABELS,
+        ("alias",),
+    ),
+    Family(
+        "kms_key_state",
+        f"1 for the state that the key is in. {_READ}",
+        lambda subject: (((subject.key.state,), 1),),
+        KEY_LABELS,
+        ("state",),
+    ),
+    Family(
+        "kms_key_created_timestamp_seconds",
+        f"When the key was created. {_READ}",
+        _value(lambda subject: subject.key.created_at),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_pending_deletion",
+        f"1 while the key is on its way to deletion (PendingDeletion or PendingReplicaDeletion), else 0. {_READ}",
+        _value(lambda subject: subject.key.pending),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_deletion_timestamp_seconds",
+        "The earliest moment at which AWS deletes the key; absent in PendingReplicaDeletion, whose clock has not "
+        f"started. {_READ}",
+        _value(_deletion_at),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_deletion_days_left",
+        "Days until AWS may delete the key, at the moment of the scrape; negative while AWS is late (up to 24 hours). "
+        f"{_READ}",
+        _value(_deletion_at),
+        KEY_LABELS,
+        clock=days_left,
+    ),
+    Family(
+        "kms_key_deletion_window_seconds",
+        "The waiting period that starts when the last replica of a multi-Region primary key is gone "
+        f"(PendingReplicaDeletion only). {_READ}",
+        _value(_deletion_window),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_deletion_scheduled_timestamp_seconds",
+        "When the deletion was first seen by this process, after the key was seen not pending; absent where it was "
+        f"pending from the start. {_READ}",
+        _value(lambda subject: subject.scheduled_at),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_material_expires_timestamp_seconds",
+        f"When the imported key material expires. {_READ}",
+        _value(lambda subject: subject.key.material_expires_at),
+        KEY_LABELS,
+    ),
+)
+"""Of keys that exist."""
+
+TOMBSTONE_FAMILIES: Final[tuple[Family[KeySubject], ...]] = (
+    Family(
+        "kms_key_deleted_timestamp_seconds",
+        f"When a key that was pending deletion was found gone. {_READ}",
+        lambda subject: () if subject.deleted_at is None else (((subject.key.alias,), subject.deleted_at),),
+        KEY_LABELS,
+        ("alias",),
+    ),
+)
+"""Of keys that were pending and are gone."""
+
+COUNT_FAMILIES: Final[tuple[Family[Keys], ...]] = (
+    Family(
+        "kms_keys",
+        "Keys by manager and state, in every export mode; keys that could not be described are counted in "
+        f"kms_exporter_target_unreadable_keys instead. {_READ}",
+        _counts,
+        TARGET_LABELS,
+        ("key_manager", "state"),
+    ),
+)
+"""Of the keys of one target together."""
+
+TARGET_FAMILIES: Final[tuple[Family[TargetState], ...]] = (
+    Family(
+        "kms_exporter_target_up",
+        "1 if the last pass over the target (one account in one region) succeeded, else 0.",
+        _value(lambda state: state.up),
+        TARGET_LABELS,
+    ),
+    Family(
+        "kms_exporter_target_last_success_timestamp_seconds",
+        "End of the last pass that succeeded.",
+        _value(lambda state: state.last_success),
+        TARGET_LABELS,
+    ),
+    Family(
+        "kms_exporter_target_last_full_timestamp_seconds",
+        "End of the last pass in which every key was described.",
+        _value(lambda state: state.last_full),
+        TARGET_LABELS,
+    ),
+    Family(
+        "kms_exporter_target_unreadable_keys",
+        "Keys that are listed and could not be described; absent while the target's keys are unknown.",
+        _value(lambda state: None if state.keys is None and not state.unreadable else len(state.unreadable)),
+        TARGET_LABELS,
+    ),
+    Family(
+        "kms_exporter_target_errors_total",
+        "Passes and calls that failed, by AWS operation and reason (an AWS error code, timeout, connection, "
+        "credentials or invalid_response).",
+        lambda state: sorted(state.errors.items()),
+        TARGET_LABELS,
+        ("operation", "reason"),
+        kind="counter",
+    ),
+)
+"""Of one account in one region."""
+
+SNAPSHOT_FAMILIES: Final[tuple[Family[Snapshot], ...]] = (
+    Family(
+        "kms_exporter_account_up",
+        "1 if the account could be entered and its regions listed, else 0.",
+        lambda snapshot: [((account_id,), up) for account_id, up in snapshot.accounts.items()],
+        own=("account_id",),
+    ),
+    Family(
+        "kms_exporter_organization_up",
+        "1 if the accounts of the organization could be listed, else 0; absent where none is asked.",
+        _value(lambda snapshot: snapshot.organization),
+    ),
+    Family(
+        "kms_exporter_snapshot_timestamp_seconds",
+        "When what is served was put together.",
+        _value(lambda snapshot: snapshot.taken_at or None),
+    ),
+)
+"""Of everything that is watched."""

@@ -1,0 +1,254 @@
+"""Every option: its name, default, unit, check and meaning. The reference, the help and the checks come from here.
+
+An option stands in the field alone: whoever adds one adds a line here and uses it; nothing else lists options.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from exporter.settings.durations import Duration
+from exporter.settings.values import (
+    AccountId,
+    ExternalId,
+    FromText,
+    LabelsApart,
+    ListenAddress,
+    Region,
+    RoleArn,
+    RoleName,
+    TagKey,
+    TelemetryPath,
+    Unique,
+    split_address,
+)
+
+
+class AtRestart:
+    """Marks an option whose change takes effect at the next start only, not at a reload."""
+
+
+class Conflict(NamedTuple):
+    """Why two options that are fine alone can't stand together.
+
+    Attributes:
+        option: the option to blame, relative to the section.
+        reason: a predicate; `{name}` stands for another option of the section and shows its value and source.
+        accepted: what would do.
+    """
+
+    option: str
+    reason: str
+    accepted: str
+
+
+class Section(BaseModel):
+    """A group of options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Tell which of the section's options contradict each other."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _refuse_conflicts(self) -> Self:
+        conflicts = tuple(self.conflicts())
+        if conflicts:
+            text = "; ".join(f"{conflict.option} {conflict.reason}" for conflict in conflicts)
+            raise PydanticCustomError("conflict", "{text}", {"text": text, "conflicts": conflicts})
+        return self
+
+
+class Web(Section):
+    """The HTTP server."""
+
+    listen_address: Annotated[ListenAddress, AtRestart()] = Field(
+        default="0.0.0.0:10841", description="Where the exporter listens."
+    )
+    telemetry_path: Annotated[TelemetryPath, AtRestart()] = Field(
+        default="/metrics", description="Where the metrics are."
+    )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host, `""` for every interface, and port, 0 for a free one."""
+        return split_address(self.listen_address)
+
+
+class Account(Section):
+    """An account watched through a role in it."""
+
+    role_arn: RoleArn = Field(description="The role to assume.")
+    external_id: ExternalId = Field(
+        default=SecretStr(""), description="External id that the role's trust policy asks for; never shown."
+    )
+    name: str = Field(default="", description="Name to show with the account.")
+    regions: Annotated[tuple[Region, ...], FromText, Unique] = Field(
+        default=(), description="Regions to watch in this account; empty = those of `aws.regions`."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unset(cls, data: Any) -> Any:
+        """Take a known option without a value (`name:` in YAML) as not given."""
+        if not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
+
+
+class Organization(Section):
+    """Every account of an AWS organization."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Watch every active account of the organization. Takes credentials of the management account or "
+        "of a delegated administrator.",
+    )
+    role_name: RoleName = Field(default="KmsExporter", description="The role to assume in each of its accounts.")
+    include: Annotated[tuple[AccountId, ...], FromText, Unique] = Field(
+        default=(), description="Accounts to watch; empty = all."
+    )
+    exclude: Annotated[tuple[AccountId, ...], FromText, Unique] = Field(
+        default=(), description="Accounts to leave out."
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """An account can't be both in and out."""
+        both = [account for account in self.include if account in self.exclude]
+        if both:
+            yield Conflict(
+                "exclude", f"shares {', '.join(both)} with {{include}}", "accounts that include does not name"
+            )
+
+
+class Aws(Section):
+    """What is watched, and how AWS is asked."""
+
+    regions: Annotated[tuple[Region, ...], FromText, Unique] = Field(
+        default=(), description="Regions to watch; empty = every region that is enabled in the account, discovered."
+    )
+    accounts: Annotated[tuple[Account, ...], FromText] = Field(
+        default=(), description="Accounts to watch, each through a role."
+    )
+    home_account: bool = Field(default=True, description="Also watch the account of the exporter's own credentials.")
+    organization: Organization = Organization()
+    request_rate: float = Field(
+        default=0.2, gt=0, le=1, description="Share of each KMS request quota that may be used, per account and region."
+    )
+    connect_timeout: Duration = Field(default=3, ge=0.01, le=60, description="How long a connection to AWS may take.")
+    read_timeout: Duration = Field(default=10, ge=0.01, le=300, description="How long AWS may be silent in an answer.")
+
+    @field_validator("accounts")
+    @classmethod
+    def _roles_apart(cls, accounts: tuple[Account, ...]) -> tuple[Account, ...]:
+        counts = Counter(account.role_arn for account in accounts)
+        repeated = ", ".join(arn for arn, count in counts.items() if count > 1)
+        if repeated:
+            raise ValueError(f"names a role more than once: {repeated}")
+        return accounts
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """There must be something to watch."""
+        if not (self.home_account or self.accounts or self.organization.enabled):
+            yield Conflict(
+                "home_account",
+                "leaves no account to watch beside {accounts} and {organization.enabled}",
+                "true, or an account in aws.accounts, or aws.organization.enabled",
+            )
+
+
+class Keys(Section):
+    """Which keys are exported, and with which labels."""
+
+    export: Literal["customer", "pending", "all"] = Field(
+        default="customer",
+        description="Keys that have series of their own: `customer` managed ones, only those `pending` deletion, or "
+        "`all`, AWS managed ones included. Every key is counted in `kms_keys` in each mode.",
+    )
+    tags: Annotated[tuple[TagKey, ...], FromText, Unique, LabelsApart] = Field(
+        default=(), description="Tags exported as `tag_<name>` labels of `kms_key_info`."
+    )
+
+
+class Refresh(Section):
+    """When AWS is asked again."""
+
+    interval: Duration = Field(
+        default=60,
+        ge=5,
+        le=86_400,
+        description="Time between changes passes: new keys, keys that vanished, every pending key.",
+    )
+    fallback_interval: Duration = Field(
+        default=300,
+        ge=5,
+        le=604_800,
+        description="Time between full passes, in which every key is described, while no source of events is readable "
+        "for the target.",
+    )
+    concurrency: int = Field(default=16, ge=1, le=256, description="Requests in flight, all targets together.")
+    keep_failed: Duration = Field(
+        default=86_400, ge=5, le=2_592_000, description="How long the last known keys of a failing target are served."
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """A full pass is a changes pass and more, so it is no more frequent; one failed pass must not drop a target."""
+        for name in ("fallback_interval", "keep_failed"):
+            if getattr(self, name) < self.interval:
+                yield Conflict(name, "is shorter than {interval}", "the same or longer")
+
+
+class Deletions(Section):
+    """What is told of deletions."""
+
+    keep_tombstones: Duration = Field(
+        default=604_800,
+        ge=0,
+        le=31_536_000,
+        description="How long a key that was pending and is gone, or whose deletion was cancelled, is still told.",
+    )
+
+
+class Log(Section):
+    """The exporter's log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+    format: Literal["text", "json"] = Field(default="text", description="Form of a log line.")
+
+
+class Settings(BaseSettings):
+    """The whole configuration, checked and immutable."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", validate_default=True, env_prefix="KMS_EXPORTER_", env_nested_delimiter="__"
+    )
+
+    web: Web = Web()
+    aws: Aws = Aws()
+    keys: Keys = Keys()
+    refresh: Refresh = Refresh()
+    deletions: Deletions = Deletions()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from the caller alone.
+
+        `load` reads flags, environment and file itself: it must tell of each value where it came from, refuse
+        variables that name no option, and report every mistake at once, none of which the stock sources do.
+        """
+        return (init_settings,)

@@ -1,0 +1,163 @@
+"""The kinds of value that options hold besides plain numbers and durations, each with its check."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+
+from exporter.settings.kinds import Kind
+
+RESERVED_PATHS: Final = ("/", "/healthz", "/readyz", "/api/v1/keys", "/-/reload")
+"""Paths that the web server answers itself, whatever `web.telemetry_path` says."""
+
+_T = TypeVar("_T")
+
+# IAM API reference, CreateRole: a role's name is 1 to 64 of these characters, its path any printable ASCII.
+_ROLE: Final = r"(?:[\x21-\x2e\x30-\x7e]+/)*[A-Za-z0-9_+=,.@-]{1,64}"
+
+
+def parse_list(text: str) -> list[Any]:
+    """Read a list from the text of a flag, a variable or a file: JSON, else items separated by commas.
+
+    One JSON object is a list of one. Numbers stay text, as everywhere in a configuration.
+
+    Raises:
+        ValueError: the text starts like JSON and is not.
+    """
+    text = text.strip()
+    if text.startswith(("[", "{")):
+        content = parse_json(text)
+        return content if isinstance(content, list) else [content]
+    return [item.strip() for item in text.split(",")] if text else []
+
+
+def parse_json(text: str) -> Any:
+    """Read JSON whose numbers stay text, so that a value means the same in every source.
+
+    Raises:
+        ValueError: the text is not JSON, or an object in it names a member twice.
+    """
+    try:
+        return json.loads(
+            text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_object_without_repeats
+        )
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not valid JSON at character {error.pos + 1}: {error.msg}") from error
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+
+
+def _object_without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("names a member of an object twice")
+    return content
+
+
+def _list(value: object) -> object:
+    return parse_list(value) if isinstance(value, str) else value
+
+
+def _without_repeats(items: tuple[_T, ...]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Split `host:port`, `[v6]:port` or `:port`; the host is `""` for every interface.
+
+    Raises:
+        ValueError: there is no port, or it is none that exists.
+    """
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]*)):([0-9]{1,5})", address)
+    if match is None:
+        raise ValueError("is no address with a port")
+    v6, host, port = match.groups()
+    if int(port) > 65535:  # noqa: PLR2004 - the largest port there is
+        raise ValueError("has a port above 65535")
+    return v6 or host or "", int(port)
+
+
+def _address(address: str) -> str:
+    split_address(address)
+    return address
+
+
+def _telemetry_path(path: str) -> str:
+    if path in RESERVED_PATHS:
+        raise ValueError("is a page of the exporter's own")
+    if not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", path):
+        raise ValueError("is no plain path")
+    return path
+
+
+def _external_id(secret: SecretStr) -> SecretStr:
+    # STS API reference, AssumeRole, ExternalId.
+    if not re.fullmatch(r"(?:[A-Za-z0-9_+=,.@:/-]{2,1224})?", secret.get_secret_value()):
+        raise ValueError("is no external id")
+    return secret
+
+
+def tag_label(tag_key: str) -> str:
+    """Return the Prometheus label that carries a tag: what a label name can't hold becomes `_`."""
+    return "tag_" + re.sub(r"[^a-zA-Z0-9_]", "_", tag_key)
+
+
+def _labels_apart(tag_keys: tuple[str, ...]) -> tuple[str, ...]:
+    first: dict[str, str] = {}
+    for key in tag_keys:
+        other = first.setdefault(tag_label(key), key)
+        if other != key:
+            raise ValueError(f"gives {other!r} and {key!r} the same label {tag_label(key)}")
+    return tag_keys
+
+
+ListenAddress = Annotated[
+    str,
+    AfterValidator(_address),
+    Kind("address", "host:port, [IPv6 address]:port, or :port for every interface; port 0 takes a free one"),
+]
+TelemetryPath = Annotated[
+    str,
+    AfterValidator(_telemetry_path),
+    Kind("path", f"a path such as /metrics, other than {', '.join(RESERVED_PATHS)}"),
+]
+Region = Annotated[
+    str,
+    # By shape only: AWS opens regions and partitions faster than anyone's list of them is renewed.
+    StringConstraints(pattern=r"^[a-z]{2,8}(?:-[a-z]{2,16})+-[0-9]{1,2}$"),
+    Kind("region", "a region's name such as eu-west-1"),
+]
+AccountId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{12}$"),
+    Kind("account id", "an account's id of 12 digits"),
+]
+RoleArn = Annotated[
+    str,
+    StringConstraints(pattern=rf"^arn:aws[a-z-]*:iam::[0-9]{{12}}:role/{_ROLE}$"),
+    Kind("role ARN", "a role's ARN such as arn:aws:iam::111122223333:role/KmsExporter, in any partition"),
+]
+RoleName = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{_ROLE}$"),
+    Kind("role name", "a role's name, with its path where it has one, such as KmsExporter or audit/KmsExporter"),
+]
+ExternalId = Annotated[
+    SecretStr,
+    AfterValidator(_external_id),
+    Kind("external id", "empty, or 2 to 1224 of the characters A-Z a-z 0-9 _ + = , . @ : / -"),
+]
+TagKey = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128),
+    Kind("tag key", "a tag's key of 1 to 128 characters"),
+]
+
+FromText = BeforeValidator(_list)
+"""Lets a list be given as text: JSON or separated by commas."""
+Unique = AfterValidator(_without_repeats)
+"""What is named twice counts once."""
+LabelsApart = AfterValidator(_labels_apart)
+"""Refuses tag keys whose labels would be the same."""

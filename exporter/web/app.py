@@ -1,0 +1,69 @@
+"""The web application: which path answers what."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from exporter.errors import ExporterError
+from exporter.web.api import ParameterError, keys_page, parse_query
+from exporter.web.contract import Exporter
+from exporter.web.metrics import MetricsEndpoint
+from exporter.web.status import StatusPage
+
+
+def create_app(exporter: Exporter, *, telemetry_path: str = "/metrics") -> ASGIApp:
+    """Return the ASGI application that answers for `exporter`.
+
+    What looks at every key runs in a worker thread, so that scrapes don't wait for it.
+    """
+    status = StatusPage(telemetry_path=telemetry_path)
+
+    async def page(_: Request) -> Response:
+        content = await run_in_threadpool(status.render, exporter.snapshot, now=exporter.now())
+        return Response(content, headers=status.headers, media_type="text/html")
+
+    async def keys(request: Request) -> Response:
+        try:
+            query = parse_query(request.url.query)
+        except ParameterError as error:
+            return _line(str(error), 400)
+        content = await run_in_threadpool(keys_page, exporter.snapshot, query, now=exporter.now())
+        return Response(content, headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+    async def reload(_: Request) -> Response:
+        try:
+            await run_in_threadpool(exporter.reload)
+        except ExporterError as error:
+            return _line(str(error), 500)
+        return _line("reloaded", 200)
+
+    app = Starlette(
+        routes=[
+            Route(telemetry_path, MetricsEndpoint(exporter)),
+            Route("/", page),
+            Route("/healthz", _probe(exporter.alive, "alive")),
+            Route("/readyz", _probe(exporter.ready, "ready")),
+            Route("/api/v1/keys", keys),
+            Route("/-/reload", reload, methods=["POST"]),
+        ]
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _probe(holds: Callable[[], bool], name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def probe(_: Request) -> Response:
+        return _line(name, 200) if holds() else _line(f"not {name}", 503)
+
+    return probe
+
+
+def _line(text: str, status: int) -> Response:
+    """Return one line of plain text, whatever `text` holds."""
+    line = " / ".join(text.splitlines())
+    return Response(f"{line}\n".encode("utf-8", "replace"), status, media_type="text/plain")

@@ -1,0 +1,53 @@
+"""The endpoint that is scraped: a bare ASGI application, since a framework's request and response cost more than it."""
+
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from exporter.exposition.negotiation import Format, accepts_gzip, choose_format
+from exporter.exposition.renderer import Body
+from exporter.web.contract import Exporter
+
+INLINE_SAMPLES: Final = 5_000
+"""More samples than these that depend on the clock are made in a worker thread: so many take three milliseconds."""
+
+
+class MetricsEndpoint:
+    """Answers scrapes."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self._exporter = exporter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        if scope["method"] not in ("GET", "HEAD"):
+            await PlainTextResponse("Method Not Allowed", 405, {"Allow": "GET, HEAD"})(scope, receive, send)
+            return
+        form = choose_format(_header(scope, b"accept"))
+        gzip = accepts_gzip(_header(scope, b"accept-encoding"))
+        body = await self._scrape(form, gzip=gzip)
+        headers = [
+            (b"content-type", form.value.encode()),
+            (b"content-length", str(body.length).encode()),
+            (b"vary", b"accept, accept-encoding"),
+        ]
+        if gzip:
+            headers.append((b"content-encoding", b"gzip"))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["method"] == "GET":
+            for part in body.parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _scrape(self, form: Format, *, gzip: bool) -> Body:
+        renderer, snapshot, now = self._exporter.renderer, self._exporter.snapshot, self._exporter.now()
+        if renderer.page.clocked_samples <= INLINE_SAMPLES:
+            return renderer.scrape(snapshot, form, gzip=gzip, now=now)
+        return await run_in_threadpool(renderer.scrape, snapshot, form, gzip=gzip, now=now)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """Return a header's lines as the one line that they mean (RFC 9110, section 5.3), `""` without one."""
+    return ",".join(value.decode("latin-1") for given, value in scope["headers"] if given == name)

@@ -1,0 +1,110 @@
+"""The HTTP server: uvicorn on uvloop and httptools, from the first connection to the last."""
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from exporter.errors import ConfigError
+
+_GRACE_SECONDS: Final = 3
+"""Time for scrapes in flight once the process shall end."""
+
+_KEEP_ALIVE_SECONDS: Final = 75
+"""More than the usual scrape intervals, so that Prometheus finds its connection open."""
+
+
+def serve(app: ASGIApp, host: str, port: int, *, listening: Callable[[str], None], hangup: Callable[[], None]) -> None:
+    """Serve `app` until SIGTERM or SIGINT, finish the scrapes in flight, return. Belongs in the main thread.
+
+    Args:
+        app: what answers.
+        host: address or name to listen on, `""` for every interface.
+        port: 0 for a free one.
+        listening: called with the address, `127.0.0.1:10841`, once connections are accepted.
+        hangup: called for each SIGHUP, in a thread of its own. It must not raise.
+
+    Raises:
+        ConfigError: the address can't be listened on.
+    """
+    with _bound(host, port) as sock:
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        server = _Server(config, lambda: listening(_text(sock)), hangup)
+        # uvicorn raises the signal that ended it once more when it is done. It then meets this handler again, not the
+        # default one, which would end the process with another status than 0 before the caller could clean up.
+        with (
+            _handling((signal.SIGTERM, signal.SIGINT), server.handle_exit),
+            _handling((signal.SIGHUP,), signal.SIG_IGN),
+        ):
+            server.run(sockets=[sock])
+
+
+class _Server(uvicorn.Server):
+    """Tells when it listens, and passes SIGHUP on."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None], hangup: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+        self._hangup = hangup
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # On the loop rather than in a signal handler proper, which must not start threads: it might interrupt a start.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_hangup)
+        self._listening()
+
+    def _start_hangup(self) -> None:
+        threading.Thread(target=self._hangup, name="hangup", daemon=True).start()
+
+
+@contextmanager
+def _handling(signals: tuple[signal.Signals, ...], handler: signal.Handlers | Callable[..., None]) -> Iterator[None]:
+    earlier = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler_before in earlier.items():
+            signal.signal(number, handler_before)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        if host in ("", "::") and socket.has_dualstack_ipv6():
+            return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+        if not host:
+            return socket.create_server((host, port))
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address, family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"web.listen_address: can't listen on {_joined(host, port)}: {error.strerror}; "
+            "it takes an address of this machine and a free port"
+        ) from error
+
+
+def _text(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return _joined(host, port)
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,59 @@
+"""The generated pages say what the code says, and their examples work."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import ConfigError
+from exporter.settings import Catalogue, load
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", CONFIGURATION, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_no_generated_page_is_out_of_date() -> None:
+    check = subprocess.run(
+        [sys.executable, "docs/build.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
+
+
+def test_the_configuration_page_has_every_option() -> None:
+    for option in Catalogue.of_settings().options.values():
+        assert f"| `{option.path}`<br>`{option.variable}` |" in CONFIGURATION
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_an_example_file_of_the_configuration_page_is_valid(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "kms.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    assert load({"config": str(path)}, {}).settings
+
+
+def test_the_last_two_examples_of_the_configuration_page_say_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "kms.yaml"
+    path.write_text(blocks("yaml")[-1], encoding="utf-8")
+    (variables,) = blocks("sh")
+    environ = dict(word.split("=", 1) for word in shlex.split(variables))
+
+    assert load({}, environ).settings == load({"config": str(path)}, {}).settings
+
+
+def test_the_mistakes_that_the_configuration_page_quotes_are_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "kms.yaml"
+    path.write_text("# a comment\naws:\n  region: []\n\n\nrefresh:\n  interval: 90\n", encoding="utf-8")
+    (quoted,) = blocks("text")
+
+    with pytest.raises(ConfigError) as caught:
+        load({"config": str(path)}, {})
+    assert set(str(caught.value).replace(f"{tmp_path}/", "").splitlines()) == set(quoted.splitlines())
