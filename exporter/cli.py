@@ -21,6 +21,7 @@ from exporter.web.server import serve
 
 _UNUSABLE: Final = 2
 """The exit status for a configuration or a command line that can't be used."""
+_INTERRUPTED: Final = 130
 _SWITCH_INTERVAL: Final = 0.0005
 """How long, in seconds, a sweep may keep a scrape waiting for the interpreter."""
 _DEMO_OPTIONS: Final = {
@@ -42,12 +43,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     command: Command = namespace.command
     try:
         command(vars(namespace), unrecognized)
+        sys.stdout.flush()
     except ConfigError as error:
         for line in str(error).splitlines():
             print(f"kms-exporter: {line}", file=sys.stderr)
         sys.exit(_UNUSABLE)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `kms-exporter config show | head -1`
     sys.exit(0)
 
 
@@ -103,7 +107,10 @@ def _demo(flags: Flags, unrecognized: Sequence[str]) -> None:
         os.environ.clear()
         os.environ.update(_DEMO_OPTIONS | mine | environment(emulator.url))
         play(world)
-        _run(lambda: load(flags, os.environ, unrecognized), lambda address: print(_demo_text(address, emulator.url)))
+        _run(
+            lambda: load(flags, os.environ, unrecognized),
+            lambda address: print(_demo_text(address, emulator.url), flush=True),
+        )
 
 
 def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _: None) -> None:

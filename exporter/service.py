@@ -93,10 +93,12 @@ class Service:
         self._refresh_thread.start()
 
     def stop(self) -> None:
-        """Stop both threads, without waiting for AWS."""
-        self._refresher.stop()
-        self._render_thread.stop(timeout=1)
-        self._refresh_thread.join(timeout=1)
+        """Stop both threads, without waiting for AWS; nothing happens where none was started."""
+        if self._refresh_thread.is_alive():
+            self._refresher.stop()
+            self._refresh_thread.join(timeout=1)
+        if self._render_thread.alive:
+            self._render_thread.stop(timeout=1)
 
     def alive(self) -> bool:
         """Whether both threads run and the refresh loop shows signs of life, whatever AWS answers."""
