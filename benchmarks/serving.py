@@ -243,7 +243,7 @@ def compare(keys: int) -> None:
 
 
 def loop_blocked(keys: int) -> tuple[float, float]:
-    """Return the longest time, in seconds, that a timer waited for the event loop: idle, and while keys are rendered."""
+    """Return the longest wait, in seconds, of a timer for the event loop: idle, and while keys are rendered."""
     sys.setswitchinterval(SWITCH_INTERVAL)
     served = Served(snapshot_of(keys))
     (state,) = served.snapshot.targets

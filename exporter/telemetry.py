@@ -25,8 +25,8 @@ _Family = TypeVar("_Family", Counter, Gauge)
 class Durations(Collector):
     """Histograms of durations in seconds, one for each set of label values.
 
-    `prometheus_client.Histogram` keeps a lock for each bucket and takes each of them twice when collected: with a dozen
-    kinds of AWS requests that alone made half of the clock-dependent part of a scrape.
+    `prometheus_client.Histogram` has a lock for each bucket and takes each of them twice when collected. With a dozen
+    kinds of AWS requests that was half of what the exporter's own metrics cost a scrape.
     """
 
     def __init__(self, name: str, help_text: str, labels: tuple[str, ...], bounds: tuple[float, ...]) -> None:

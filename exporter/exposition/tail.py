@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 from exporter.exposition.families import KEY_FAMILIES, SNAPSHOT_FAMILIES, TARGET_FAMILIES, TARGET_LABELS, Family
 from exporter.exposition.lines import Lines
 from exporter.exposition.page import Page
-from exporter.exposition.registry import registry_lines
-from exporter.exposition.text import header, label_pairs, number
+from exporter.exposition.registry import RegistryLines
+from exporter.exposition.text import header, label_pairs
 from exporter.model import Snapshot, TargetState
 
 
@@ -17,7 +17,7 @@ class Tail:
     """Renders tails, and keeps the lines of targets that are the same at the next scrape."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
+        self._registry = RegistryLines(registry)
         # By identity, which costs less than equality; that the state is held keeps its id from being given to another.
         self._targets: dict[int, tuple[TargetState, Mapping[str, bytes]]] = {}
 
@@ -34,7 +34,7 @@ class Tail:
             "".join(_clocked(page, now)).encode(),
             *self._target_families(snapshot, openmetrics=openmetrics),
             *_snapshot_families(snapshot, openmetrics=openmetrics),
-            "".join(registry_lines(self._registry, openmetrics=openmetrics)).encode(),
+            self._registry.render(openmetrics=openmetrics).encode(),
         ]
         if openmetrics:
             parts.append(b"# EOF\n")
@@ -59,8 +59,8 @@ def _clocked(page: Page, now: float) -> Iterator[str]:
     for family in KEY_FAMILIES:
         if clock := family.clock:
             yield header(family.name, family.help, family.kind, openmetrics=False)
-            for head, value in page.clocked[family.name]:
-                yield f"{head}{number(clock(value, now))}\n"
+            # Six decimals of a day are a tenth of a second, and cost half of what the shortest exact form does.
+            yield "".join([f"{start}{clock(value, now):.6f}\n" for start, value in page.clocked[family.name]])
 
 
 def _snapshot_families(snapshot: Snapshot, *, openmetrics: bool) -> Iterator[bytes]:

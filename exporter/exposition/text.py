@@ -5,6 +5,7 @@ https://prometheus.io/docs/specs/om/open_metrics_spec/. They escape label values
 OpenMetrics escapes the double quote), so a HELP text of this exporter has neither quotes nor backslashes.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -43,9 +44,9 @@ def number(value: float) -> str:
     if -_LARGEST_PLAIN_INTEGER < value < _LARGEST_PLAIN_INTEGER:
         whole = int(value)
         return str(whole) if whole == value else repr(value)
-    if value != value:  # noqa: PLR0124 (the one value that differs from itself: NaN)
-        return "NaN"
-    return repr(float(value)).replace("inf", "Inf")
+    if math.isfinite(value):
+        return repr(float(value))
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
 def header(name: str, help_text: str, kind: str, *, openmetrics: bool) -> str:

@@ -11,7 +11,9 @@ from exporter.exposition.renderer import Body
 from exporter.web.contract import Exporter
 
 INLINE_SAMPLES: Final = 5_000
-"""More samples than these that depend on the clock are made in a worker thread: so many take three milliseconds."""
+INLINE_TARGETS: Final = 1_000
+"""More samples that depend on the clock, or more targets, are rendered in a worker thread: they would hold up the event
+loop for more than a few milliseconds."""
 
 
 class MetricsEndpoint:
@@ -43,7 +45,7 @@ class MetricsEndpoint:
 
     async def _scrape(self, form: Format, *, gzip: bool) -> Body:
         renderer, snapshot, now = self._exporter.renderer, self._exporter.snapshot, self._exporter.now()
-        if renderer.page.clocked_samples <= INLINE_SAMPLES:
+        if renderer.page.clocked_samples <= INLINE_SAMPLES and len(snapshot.targets) <= INLINE_TARGETS:
             return renderer.scrape(snapshot, form, gzip=gzip, now=now)
         return await run_in_threadpool(renderer.scrape, snapshot, form, gzip=gzip, now=now)
 

@@ -1,6 +1,7 @@
 """The HTTP server: uvicorn on uvloop and httptools, from the first connection to the last."""
 
 import asyncio
+import os
 import signal
 import socket
 import threading
@@ -95,8 +96,10 @@ def _bound(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address, family=family)
     except OSError as error:
+        # `create_server` appends the address to the system's text; a failed look-up has a text of its own.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise ConfigError(
-            f"web.listen_address: can't listen on {_joined(host, port)}: {error.strerror}; "
+            f"web.listen_address: can't listen on {_joined(host, port)}: {reason}; "
             "it takes an address of this machine and a free port"
         ) from error
 

@@ -155,7 +155,9 @@ class StatusPage:
             pending_total=len(pending),
             targets=heapq.nsmallest(MAX_ROWS, targets, key=lambda row: -row.trouble),
             targets_total=len(targets),
-            unchecked=sum(row.trouble > 0 or row.state.up is None for row in targets),
+            unchecked=sum(not row.state.up or row.trouble > 0 for row in targets)
+            + len(snapshot.account_errors)
+            + (snapshot.organization is False),
         )
         # What AWS answered may hold lone surrogates, which have no bytes.
         return page.encode("utf-8", "replace")
