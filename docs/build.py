@@ -12,10 +12,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from prometheus_client import CollectorRegistry
 
+from exporter.exposition.families import (
+    COUNT_FAMILIES,
+    KEY_FAMILIES,
+    KEY_LABELS,
+    SNAPSHOT_FAMILIES,
+    TARGET_FAMILIES,
+    TARGET_LABELS,
+    TOMBSTONE_FAMILIES,
+    Family,
+)
 from exporter.settings import Catalogue, Option, variable_of
 from exporter.settings.catalogue import default_of
 from exporter.settings.kinds import kind_of
+from exporter.telemetry import Telemetry
 
 DOCS: Final = Path(__file__).parent
 
@@ -32,8 +44,59 @@ def configuration() -> dict[str, Any]:
     }
 
 
+def metrics() -> dict[str, Any]:
+    """Return what the template of the metrics reference shows."""
+    telemetry = Telemetry(CollectorRegistry(), version="", revision="", loaded_at=0)
+    tables = (
+        ("Keys", "One key in one account and region.", [*KEY_FAMILIES, *TOMBSTONE_FAMILIES, *COUNT_FAMILIES]),
+        ("Targets", "One account in one region: what is read, fails and recovers as a whole.", TARGET_FAMILIES),
+        ("Accounts and snapshot", "What lies above the targets.", SNAPSHOT_FAMILIES),
+    )
+    sections = [
+        {"title": title, "about": about, "rows": [_metric_row(family) for family in families]}
+        for title, about, families in tables
+    ]
+    own = [
+        {
+            "name": f"{family.name}_total" if family.type == "counter" else family.name,
+            "kind": family.type,
+            "labels": _labels(telemetry.labels[name]),
+            "help": family.documentation,
+            "stability": "stable",
+        }
+        for family in telemetry.registry.collect()
+        for name in (family.name, f"{family.name}_total")
+        if name in telemetry.labels
+    ]
+    return {
+        "sections": [
+            *sections,
+            {"title": "The exporter", "about": "Its requests, passes and configuration.", "rows": own},
+        ]
+    }
+
+
+def _metric_row(family: Family[Any]) -> dict[str, str]:
+    labels = _labels((*family.given, *family.own))
+    return {
+        "name": family.name,
+        "kind": family.kind,
+        "labels": f"{labels}, `tag_*`" if family.tags else labels,
+        "help": family.help,
+        "stability": family.stability,
+    }
+
+
+def _labels(names: tuple[str, ...]) -> str:
+    for given, short in ((KEY_LABELS, "K"), (TARGET_LABELS, "T")):
+        if names[: len(given)] == given:
+            return ", ".join([short, *(f"`{name}`" for name in names[len(given) :])])
+    return ", ".join(f"`{name}`" for name in names)
+
+
 PAGES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "configuration.md": configuration,
+    "metrics.md": metrics,
 }
 
 
