@@ -4,7 +4,7 @@ The inventory is changed by one caller and read by anyone: each change publishes
 assignment.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TypeVar
@@ -221,7 +221,11 @@ def _merged(state: TargetState, result: Pass, now: float) -> tuple[Keys, tuple[T
     """Return what is known after a pass, the same object when nothing changed, and what happened in between."""
     before = state.keys or Keys()
     aws_managed = before.aws_managed if result.aws_managed is None else result.aws_managed
-    changed = {key_id: key for key_id, key in result.read.items() if before.by_id.get(key_id) != key}
+    changed = {
+        key_id: key
+        for key_id, key in result.read.items()
+        if (old := before.by_id.get(key_id)) is not key and old != key
+    }
     leaving = (result.gone | aws_managed) & before.by_id.keys()
     if not changed and not leaving and aws_managed == before.aws_managed:
         return before, ()
@@ -248,16 +252,13 @@ def _merged(state: TargetState, result: Pass, now: float) -> tuple[Keys, tuple[T
             case TransitionKind.CANCELLED:
                 scheduled_at.pop(key_id, None)
                 cancelled_at[key_id] = now
-            case TransitionKind.DELETED | TransitionKind.VANISHED:
-                scheduled_at.pop(key_id, None)
-                cancelled_at.pop(key_id, None)
-                if transition.kind is TransitionKind.DELETED:
-                    tombstones[key_id] = Tombstone(transition.key, deleted_at=now)
+            case TransitionKind.DELETED:
+                tombstones[key_id] = Tombstone(transition.key, deleted_at=now)
     keys = Keys(
         by_id=frozen({key_id: key for key_id, key in before.by_id.items() if key_id not in leaving} | changed),
         aws_managed=aws_managed,
-        scheduled_at=frozen(scheduled_at),
-        cancelled_at=frozen(cancelled_at),
+        scheduled_at=_without(scheduled_at, leaving),
+        cancelled_at=_without(cancelled_at, leaving),
         tombstones=frozen(tombstones),
     )
     return keys, tuple(transitions)
@@ -290,5 +291,5 @@ def _counted(
     return before if after == before else frozen(after)
 
 
-def _without(mapping: Mapping[str, V], keys: set[str]) -> Mapping[str, V]:
+def _without(mapping: Mapping[str, V], keys: Container[str]) -> Mapping[str, V]:
     return frozen({key: value for key, value in mapping.items() if key not in keys})

@@ -61,7 +61,7 @@ class Key:
         multi_region: `""`, `primary` or `replica`.
         aliases: alias names with their `alias/` prefix, sorted, none twice.
         tags: the exported tags, `(tag key, value)`, sorted.
-        deletion: present exactly while the key is pending.
+        deletion: present while the key is pending, and in any state of tomorrow that has a `DeletionDate`.
         material_expires_at: `ValidTo` of imported key material.
     """
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
@@ -73,11 +74,13 @@ class Refresher:
         self._monotonic = monotonic
         refresh = settings.refresh
         self._schedule = Schedule(interval=refresh.interval, full_interval=refresh.fallback_interval, rng=rng)
+        self._expire_at = monotonic()
         self._accesses: Mapping[Target, Access] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._discovering = False
         self._discover_at = monotonic()
         self._discovered = False
+        self._succeeded = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._stopping = False
@@ -96,22 +99,29 @@ class Refresher:
 
     def reload(self, settings: "Settings") -> None:
         """Go on with other settings; what is known stays."""
-        self._call(lambda: self._take_on(settings))
+        self._settings = settings
+        self._call(self._take_on)
 
     async def run(self) -> None:
         """Refresh until stopped."""
         self._loop = asyncio.get_running_loop()
-        self._connection = self._connect(self._settings)
+        self._configure()
+        settled = False
         try:
             while not self._stopping:
                 now = self.alive_at = self._monotonic()
+                if not settled:
+                    # What is read first mostly stays. Out of the collector's sight it is not walked again and again,
+                    # which would keep scrapes waiting; later passes leave little behind.
+                    gc.freeze()
+                    settled = self._ready
                 self._start_what_is_due(now)
-                self._expire()
+                self._expire(now)
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._idle(now))
         finally:
-            self._give_up()
+            self._give_up(self._connection)
 
     def _idle(self, now: float) -> float:
         """Return how long there is nothing to start, in seconds, a tick at the most."""
@@ -125,7 +135,7 @@ class Refresher:
     def _start_what_is_due(self, now: float) -> None:
         if now >= self._discover_at and not self._discovering:
             self._discovering = True
-            self._discover_at = now + _DISCOVER_EVERY
+            self._discover_at = now + _DISCOVER_AGAIN  # should it crash
             self._start(self._discover())
         if self._accesses:
             for target, kind in self._schedule.take(now):
@@ -136,8 +146,9 @@ class Refresher:
             async for watch in self._connection.discovery.look():
                 self._take_up(watch)
             self._discovered = True
-            if watch.organization_error or any(watch.account_errors.values()):
-                self._discover_at = min(self._discover_at, self._monotonic() + _DISCOVER_AGAIN)
+            self._look_whether_ready()
+            failed = watch.organization_error or any(watch.account_errors.values())
+            self._discover_at = self._monotonic() + (_DISCOVER_AGAIN if failed else _DISCOVER_EVERY)
         finally:
             self._discovering = False
             self._wake.set()
@@ -166,8 +177,12 @@ class Refresher:
             now = self._monotonic()
             self._schedule.done(target, kind, ok=ok, now=now)
             self._telemetry.pass_ended(kind, now - started)
-            self._ready = self._ready or (ok and self._discovered and not self._schedule.untried)
+            self._succeeded = self._succeeded or ok
+            self._look_whether_ready()
             self._wake.set()
+
+    def _look_whether_ready(self) -> None:
+        self._ready = self._ready or (self._succeeded and self._discovered and not self._schedule.untried)
 
     async def _sweep(self, access: Access, kind: PassKind, before: TargetState) -> bool:
         """Make one pass and take in what it found; return whether it succeeded."""
@@ -188,16 +203,19 @@ class Refresher:
         self._tell_health(before, after)
         return bool(after.up)
 
-    def _expire(self) -> None:
+    def _expire(self, now: float) -> None:
+        if now < self._expire_at:
+            return
+        self._expire_at = now + _TICK
         version = self._inventory.snapshot.keys_version
         for target in self._inventory.expire():
             self._log.error("target_dropped", account_id=target.account_id, region=target.region)
         if self._inventory.snapshot.keys_version != version:
             self._published()
 
-    def _take_on(self, settings: "Settings") -> None:
-        self._settings = settings
-        self._give_up()
+    def _configure(self) -> None:
+        """Put the settings in force."""
+        settings = self._settings
         self._connection = self._connect(settings)
         self._inventory.keep_failed = settings.refresh.keep_failed
         self._inventory.keep_tombstones = settings.deletions.keep_tombstones
@@ -206,15 +224,25 @@ class Refresher:
             full_interval=settings.refresh.fallback_interval,
             now=self._monotonic(),
         )
+
+    def _take_on(self) -> None:
+        """Put other settings in force in the middle of everything."""
+        former = self._connection
+        try:
+            self._configure()
+        except Exception as error:  # noqa: BLE001 - botocore could not be set up: go on as before
+            self._log.error("reload_failed", exc_info=error)
+            return
+        self._give_up(former)
         self._accesses = {}  # no pass starts until the accounts are known to the new connection
         self._discover_at = self._monotonic()
         self._wake.set()
 
-    def _give_up(self) -> None:
+    def _give_up(self, connection: Connection) -> None:
         for task in self._tasks:
             task.cancel()
         self._discovering = False
-        self._connection.close()
+        connection.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -270,6 +298,5 @@ class Refresher:
             self._log.info("target_recovered", **where)
         elif not after.up and after.last_error != before.last_error:
             self._log.warning("target_failed", **where, error=after.last_error)
-        if len(after.unreadable) > len(before.unreadable):
-            for key_id in after.unreadable.keys() - before.unreadable.keys():
-                self._log.warning("key_unreadable", **where, key_id=key_id, reason=after.unreadable[key_id].reason)
+        for key_id in after.unreadable.keys() - before.unreadable.keys():
+            self._log.warning("key_unreadable", **where, key_id=key_id, reason=after.unreadable[key_id].reason)

@@ -53,7 +53,7 @@ class Schedule:
         for target in new:
             self._entries[target] = entry = _Entry(due=now + self._rng.uniform(0, spread), full_due=now)
             heapq.heappush(self._heap, (entry.due, target))
-        self._recount()
+        self._untried = sum(not entry.tried for entry in self._entries.values())
 
     def change(self, *, interval: float, full_interval: float, now: float) -> None:
         """Take on another configuration: what was running is due again, and each target's next pass is a full one."""
@@ -102,8 +102,5 @@ class Schedule:
             entry.due = now + intervals * self._interval * self._rng.uniform(0.5, 1.0)
         if not entry.tried:
             entry.tried = True
-            self._recount()
+            self._untried -= 1
         heapq.heappush(self._heap, (entry.due, target))
-
-    def _recount(self) -> None:
-        self._untried = sum(not entry.tried for entry in self._entries.values())

@@ -1,7 +1,6 @@
 """The running exporter: one thread refreshes, one renders, the main thread serves; this wires them."""
 
 import asyncio
-import gc
 import random
 import threading
 import time
@@ -63,13 +62,12 @@ class Service:
                 connect, memory=Memory(), telemetry=self._telemetry, now=self.now, monotonic=time.monotonic
             ),
             inventory=self._inventory,
-            published=self._published,
+            published=self._render_thread.notify,
             telemetry=self._telemetry,
             log=log,
             monotonic=time.monotonic,
             rng=random.Random(),  # noqa: S311 - jitter
         )
-        self._settled = False
         self._refresh_thread = threading.Thread(target=self._refresh, name="refresh", daemon=True)
 
     @property
@@ -88,7 +86,6 @@ class Service:
 
     def start(self) -> None:
         """Start to refresh and to render."""
-        gc.freeze()  # what was imported stays to the end: the collector need not walk it beside the scrapes
         self._render_thread.start()
         self._refresh_thread.start()
 
@@ -138,12 +135,6 @@ class Service:
     def _new_renderer(self, settings: Settings) -> Renderer:
         tags = {tag: tag_label(tag) for tag in settings.keys.tags}
         return Renderer(self._telemetry.registry, export=settings.keys.export, tags=tags)
-
-    def _published(self) -> None:
-        if self._refresher.ready and not self._settled:
-            self._settled = True
-            gc.freeze()  # likewise for the keys, most of which never change
-        self._render_thread.notify()
 
     def _refresh(self) -> None:
         try:

@@ -12,17 +12,18 @@ class Pace:
     """Spaces the requests of one operation in one account and region evenly over time.
 
     A virtual scheduling queue (GCRA): each request is given the next free moment, so nothing has to be refilled and an
-    unused past is never saved up for a burst. Throttling pauses this operation alone, with full jitter and growing
-    while it goes on, since KMS counts each operation against its own quota
+    unused past is never saved up for a burst. Throttling pauses this operation alone, with jitter and growing while
+    it goes on, since KMS counts each operation against its own quota
     (https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html).
     """
 
-    __slots__ = ("_next_free", "_spacing", "_throttles_in_a_row")
+    __slots__ = ("_next_free", "_paused_until", "_spacing", "_throttles_in_a_row")
 
     def __init__(self, rate: float) -> None:
         """Allow `rate` requests a second."""
         self._spacing = 1.0 / rate
         self._next_free = 0.0
+        self._paused_until = 0.0
         self._throttles_in_a_row = 0
 
     def reserve(self, count: int, now: float) -> float:
@@ -31,11 +32,17 @@ class Pace:
         self._next_free = start + count * self._spacing
         return start - now
 
+    def give_back(self, count: int) -> None:
+        """Return `count` requests to the budget that were reserved and then not sent."""
+        self._next_free -= count * self._spacing
+
     def throttled(self, now: float, rng: random.Random) -> None:
         """Pause after AWS refused a request for its rate."""
+        if now < self._paused_until:
+            return  # it was on its way when the pause began: a volley that is refused together is one refusal
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._throttles_in_a_row)
         self._throttles_in_a_row = min(self._throttles_in_a_row + 1, 16)
-        self._next_free = max(self._next_free, now + rng.uniform(longest / 2, longest))
+        self._next_free = self._paused_until = max(self._next_free, now) + rng.uniform(longest / 2, longest)
 
     def accepted(self) -> None:
         """Forget the throttling: AWS answered."""

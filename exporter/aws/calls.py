@@ -97,7 +97,13 @@ class Outcomes(Generic[Item, Answer]):
 
 @dataclass(slots=True)
 class _Job(Generic[Item, Answer]):
-    """One call of `Calls.each` while it runs."""
+    """One call of `Calls.each` while it runs.
+
+    Attributes:
+        attempts: how often each item was asked about in vain.
+        failed_volleys: how often in a row what was in flight together failed for the target as a whole. An endpoint
+            that hangs is given up after as many attempts as a single item would get, not after as many for each.
+    """
 
     access: Access
     operation: Operation
@@ -106,7 +112,18 @@ class _Job(Generic[Item, Answer]):
     pace: Pace
     lane: Lane
     attempts: dict[Item, int] = field(default_factory=dict)
+    failed_volleys: int = 0
     outcomes: Outcomes[Item, Answer] = field(default_factory=Outcomes)
+
+    def landed(self, volley: int, answers: dict[Item, Answer], failure: Failure | None) -> None:
+        """Take note of what came of requests that were sent when so many volleys had failed; give their place back."""
+        if failure is None or answers or failure.scope is Scope.ITEM:
+            self.failed_volleys = 0
+        elif volley == self.failed_volleys:
+            self.failed_volleys += 1
+            if self.failed_volleys >= failure.attempts:
+                self.outcomes.ended_by = self.error(failure)
+        self.lane.leave(hung=failure is not None and failure.reason == "timeout")
 
     def error(self, failure: Failure) -> TargetError:
         return TargetError(self.access.target, self.operation.name, failure.reason, failure.detail)
@@ -210,9 +227,10 @@ class Calls:
         if job.outcomes.ended_by is not None:
             job.lane.leave(hung=None)
             return {}, None
+        volley = job.failed_volleys
         sent = self._workers.submit(lambda: self._in_thread(job, credentials, items))
         # The place in the lane is held until the thread is free again, even when the deadline gives up waiting for it.
-        sent.add_done_callback(lambda done: job.lane.leave(hung=_hung(done.result()[1])))
+        sent.add_done_callback(lambda done: job.landed(volley, *done.result()))
         return await asyncio.shield(sent)
 
     def _in_thread(
@@ -239,6 +257,7 @@ class Calls:
         """Put back what was not sent, and decide about the item that failed."""
         failed, *not_sent = unanswered
         job.queue.extendleft(reversed(not_sent))
+        job.pace.give_back(len(not_sent))
         attempt = job.attempts[failed] = job.attempts.get(failed, 0) + 1
         if failure.remedy is Remedy.SLOW_DOWN:
             self._telemetry.throttled(job.operation.service, job.operation.name)
@@ -246,7 +265,7 @@ class Calls:
         elif failure.remedy is Remedy.RENEW:
             job.access.identity.refused(credentials)
         if attempt < failure.attempts:
-            if failure.remedy is Remedy.WAIT:
+            if failure.remedy is Remedy.WAIT and job.outcomes.ended_by is None:
                 await asyncio.sleep(self._rng.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**attempt)))
             job.queue.append(failed)
         elif failure.scope is Scope.TARGET:
@@ -267,7 +286,3 @@ class Calls:
             # Three quarters at most: an endpoint that starts to hang leaves threads to the others.
             lane = self._lanes[endpoint] = Lane(max(1, self._concurrency * 3 // 4))
         return lane
-
-
-def _hung(failure: Failure | None) -> bool:
-    return failure is not None and failure.reason == "timeout"

@@ -32,7 +32,7 @@ class Clients:
             # A fixed string: botocore builds its default anew for every call, an eighth of a call's CPU time.
             user_agent=f"kms-exporter/{exporter.__version__}",
         )
-        self._session = boto3.Session(botocore_session=botocore.session.Session())
+        self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._creating = threading.Lock()
         self._thread = threading.local()
@@ -49,7 +49,8 @@ class Clients:
 
     def sign_with(self, credentials: ReadOnlyCredentials) -> None:
         """Sign the requests that this thread sends from now on with `credentials`."""
-        self._thread.credentials = Credentials(credentials.access_key, credentials.secret_key, credentials.token)
+        access_key, secret_key = credentials.access_key or "", credentials.secret_key or ""
+        self._thread.credentials = Credentials(access_key, secret_key, credentials.token)
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -59,6 +60,8 @@ class Clients:
             self._clients.clear()
 
     def _create(self, service: str, region: str) -> Any:
+        if self._session is None:  # not before: a profile that does not exist must fail requests, not the process
+            self._session = boto3.Session(botocore_session=botocore.session.Session())
         # Credentials are named, else each client would walk boto3's chain (and ask the metadata service) when created.
         client = self._session.client(  # type: ignore[call-overload]  # the stubs know literal service names only
             service,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import botocore.session
-from botocore.exceptions import UnknownRegionError
+from botocore.exceptions import BotoCoreError
 
 from exporter.aws.calls import Access, Calls, Telemetry
 from exporter.aws.clients import Clients
@@ -89,9 +89,13 @@ def _home_region(settings: "Settings") -> tuple[str, str]:
     session = botocore.session.Session()
     named = [*settings.aws.regions, *(region for account in settings.aws.accounts for region in account.regions)]
     partition = settings.aws.accounts[0].role_arn.split(":")[1] if settings.aws.accounts else "aws"
-    candidates = (os.environ.get("AWS_REGION"), session.get_config_variable("region"), *named)
+    try:
+        configured = session.get_config_variable("region")
+    except BotoCoreError:  # no such profile, no such file: told of the account when its credentials are looked for
+        configured = None
+    candidates = (os.environ.get("AWS_REGION"), configured, *named)
     region = next((name for name in candidates if name), _DEFAULT_REGIONS.get(partition, "us-east-1"))
     try:
         return region, str(session.get_partition_for_region(region))
-    except UnknownRegionError:  # newer than this botocore
+    except BotoCoreError:  # a region newer than this botocore; no such profile
         return region, partition

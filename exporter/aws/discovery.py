@@ -112,6 +112,7 @@ class Discovery:
         self._now = now
         self._monotonic = monotonic
         self._identities: dict[tuple[str, str], RoleIdentity] = {}
+        self._errors: dict[tuple[str, Identity], str] = {}
 
     async def look(self) -> AsyncGenerator[Watch, None]:
         """Ask AWS for accounts and regions, telling what is known about once a second and at the end.
@@ -125,7 +126,8 @@ class Discovery:
         try:
             while True:
                 for account in self._accounts():
-                    if (way := (account.account_id, account.identity)) not in started:
+                    way = (account.account_id, account.identity)
+                    if way not in started and account.identity is not self._home.identity:
                         started.add(way)
                         tasks.add(asyncio.create_task(self._prepare(account)))
                 if not tasks:
@@ -203,16 +205,24 @@ class Discovery:
                 self._known.regions[account.account_id] = Regions(names, self._monotonic())
         except TargetError as failure:
             error = str(failure)
-        self._known.account_errors[account.account_id] = error
+        self._note(account.account_id, account.identity, error)
 
     async def _find_home(self) -> None:
-        """Learn the id of the home account."""
+        """Learn the id of the home account, and prepare it."""
         if not self._settings.home_account:
             return
         try:
             self._known.home_id = await self._ask(self._home, GET_CALLER_IDENTITY, _caller_account)
         except TargetError as failure:
-            self._known.account_errors[self._known.home_id or HOME] = str(failure)
+            self._note(self._known.home_id or HOME, self._home.identity, str(failure))
+        else:
+            await self._prepare(_Account(self._known.home_id, "", self._home.identity, ()))
+
+    def _note(self, account_id: str, identity: Identity, error: str) -> None:
+        """Remember what became of one way into an account; the account is up when none of its ways fails."""
+        self._errors[account_id, identity] = error
+        of_account = (why for (each, _), why in self._errors.items() if each == account_id)
+        self._known.account_errors[account_id] = next(filter(None, of_account), "")
 
     async def _list_organization(self) -> None:
         """Renew the list of the organization's accounts."""

@@ -34,7 +34,8 @@ class Failure:
     """One failed request.
 
     Attributes:
-        reason: AWS error code, or `timeout`, `connection`, `credentials`, `invalid_response`.
+        reason: AWS error code, or `timeout`, `connection`, `credentials`, `invalid_response`; for what nobody foresaw,
+            such as a setting that botocore can't use, the name of the exception.
         attempts: how often a request is sent at the most when it fails like this.
     """
 
@@ -103,15 +104,16 @@ def understand(error: Exception) -> Failure:
             return _refused(error)
         case botocore_errors.ReadTimeoutError() | botocore_errors.ConnectTimeoutError():
             return Failure("timeout", detail, Scope.TARGET, Remedy.WAIT, attempts=2)
-        case _ if isinstance(error, _NO_CREDENTIALS):
-            return Failure("credentials", detail, Scope.TARGET)
         case botocore_errors.ConnectionError() | botocore_errors.HTTPClientError():
             return Failure("connection", detail, Scope.TARGET, Remedy.WAIT, attempts=3)
+        case botocore_errors.ParamValidationError():
+            # Not sent: what an earlier answer named, such as a key without an id, can't be asked for.
+            return Failure("invalid_response", detail)
         case ResponseParserError() | LookupError() | TypeError() | ValueError() | AttributeError():
             # Not what the API model promises, so nothing can be read out of it, least of all "no keys".
             return Failure("invalid_response", detail, Scope.ITEM, Remedy.WAIT, attempts=3)
-        case _:
-            return Failure("connection", detail, Scope.TARGET)
+    reason = "credentials" if isinstance(error, _NO_CREDENTIALS) else type(error).__name__
+    return Failure(reason, detail, Scope.TARGET)
 
 
 def _refused(error: botocore_errors.ClientError) -> Failure:

@@ -23,6 +23,8 @@ _LOOK_AGAIN: Final = 30.0
 """How long the home credentials are used, in seconds, before the chain is asked whether it has newer ones."""
 _RENEW_BEFORE: Final = 600.0
 """How long before their end, in seconds, assumed credentials are renewed."""
+_RENEW_AGAIN: Final = 60.0
+"""Seconds until they are tried to be renewed again after that failed: until their end they are as good as ever."""
 _CALL_TIME: Final = 60.0
 
 
@@ -93,17 +95,19 @@ class RoleIdentity:
         self._assuming = asyncio.Lock()
         self._current: ReadOnlyCredentials | None = None
         self._ends_at = 0.0
+        self._renew_at = 0.0
 
     async def credentials(self) -> ReadOnlyCredentials:
         """Return the session's credentials, assuming the role when they are missing or near their end."""
         async with self._assuming:
-            left = self._ends_at - self._now()
-            if self._current is None or left < _RENEW_BEFORE:
+            if self._current is None or self._now() >= self._renew_at:
                 try:
                     self._current, self._ends_at = await self._assume()
+                    self._renew_at = self._ends_at - _RENEW_BEFORE
                 except TargetError:
-                    if self._current is None or left <= 0:
+                    if self._current is None or self._now() >= self._ends_at:
                         raise
+                    self._renew_at = min(self._now() + _RENEW_AGAIN, self._ends_at)
             return self._current
 
     def refused(self, credentials: ReadOnlyCredentials) -> None:

@@ -5,7 +5,8 @@ told as `invalid_response`, never taken for "no keys". Strings that AWS may exte
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
@@ -72,8 +73,13 @@ async def aliases_of(
     return await calls.each(access, LIST_ALIASES, key_ids, request, deadline=deadline)
 
 
-async def describe_keys(calls: Calls, access: Access, key_ids: Iterable[str], *, deadline: float) -> Outcomes[str, Key]:
-    """Describe each of `key_ids`; their aliases and tags are filled in by whoever knows them.
+async def describe_keys(
+    calls: Calls, access: Access, key_ids: Iterable[str], known: Mapping[str, Key] | None = None, *, deadline: float
+) -> Outcomes[str, Key]:
+    """Describe each of `key_ids`.
+
+    DescribeKey tells neither aliases nor tags: they are those of the key in `known`, none without it. A key that is as
+    it was known is the very same object, so that a pass over many keys that finds nothing new leaves nothing behind.
 
     By id and never by alias: describing a predefined `alias/aws/...` that points nowhere yet creates its key
     (https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html).
@@ -83,7 +89,11 @@ async def describe_keys(calls: Calls, access: Access, key_ids: Iterable[str], *,
         key = read_key(kms.describe_key(KeyId=key_id)["KeyMetadata"])
         if key.key_id != key_id:
             raise ValueError(f"{key_id} was asked for, {key.key_id} answered")
-        return key
+        before = known.get(key_id) if known else None
+        if before is None:
+            return key
+        key = replace(key, aliases=before.aliases, tags=before.tags)
+        return before if key == before else key
 
     return await calls.each(access, DESCRIBE_KEY, key_ids, request, deadline=deadline)
 
@@ -128,7 +138,7 @@ def _seconds(moment: datetime | None) -> float | None:
 
 def _pairs(answer: "ListAliasesResponseTypeDef") -> list[tuple[str, str]]:
     aliases = answer["Aliases"]
-    return [(alias["TargetKeyId"], _text(alias["AliasName"])) for alias in aliases if alias.get("TargetKeyId")]
+    return [(_text(alias["TargetKeyId"]), _text(alias["AliasName"])) for alias in aliases if alias.get("TargetKeyId")]
 
 
 def _by_key(pairs: Iterable[tuple[str, str]]) -> Aliases:
@@ -168,6 +178,6 @@ def _one_page(
     if not answer.get("Truncated"):
         return entries, None
     following: Marker = {"Marker": _text(answer["NextMarker"])}
-    if following == marker:
-        raise ValueError(f"the page after {marker} is the same page again")
+    if following["Marker"] in {"", marker.get("Marker")}:
+        raise ValueError(f"{following} does not lead to another page")
     return entries, following

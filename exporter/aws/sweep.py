@@ -27,7 +27,7 @@ class Sweeper:
     async def sweep(
         self, access: Access, kind: PassKind, known: Keys | None, unreadable: Mapping[str, Unreadable]
     ) -> Pass:
-        """Make a pass; `known` and `unreadable` are what earlier passes left.
+        """Make a pass; `known` and `unreadable` are what earlier passes left, and without them every pass is full.
 
         Raises:
             TargetError: the keys could not be listed, so nothing is known of any.
@@ -42,7 +42,7 @@ class Sweeper:
             tags=self._tags,
             deadline=self._deadline(len(listed)),
         )
-        return await (sweep.full() if kind is PassKind.FULL else sweep.changes())
+        return await (sweep.full() if kind is PassKind.FULL or known is None else sweep.changes())
 
     def _deadline(self, keys: int) -> float:
         """Return the loop time by which a pass over `keys` keys must be done: thrice what the budget makes it take."""
@@ -74,7 +74,7 @@ class _Sweep:
         aws_managed: frozenset[str] | None = None
         aliases: kms.Aliases = {}
         try:
-            found = await kms.list_aliases(self.calls, self.access, deadline=self.deadline)
+            found = await kms.list_aliases(self.calls, self.access, deadline=self._half_time())
         except TargetError as error:
             # Keys are described all the same; new AWS managed ones can't be told apart until they have been.
             self.errors.append(error)
@@ -88,15 +88,17 @@ class _Sweep:
     async def changes(self) -> Pass:
         """Describe new keys, every pending key, and keys that could not be read for a reason that may pass."""
         before = self.before
-        new = [key_id for key_id in self.listed if not self._is_known(key_id)]
-        found = await kms.aliases_of(self.calls, self.access, new, deadline=self.deadline)
+        new = [key_id for key_id in self.listed if self._is_new(key_id)]
+        found = await kms.aliases_of(self.calls, self.access, new, deadline=self._half_time())
         self.errors += [error for error in (found.ended_by, *found.failures.values()) if error is not None]
         aws_managed = _aws_managed(found.answers)
         wanted = dict.fromkeys(key_id for key_id, key in before.by_id.items() if key.pending and key_id in self.listed)
         wanted |= dict.fromkeys(key_id for key_id in new if key_id not in aws_managed)
         # A denial stands until someone edits a policy: full passes look after it.
         wanted |= dict.fromkeys(
-            key_id for key_id, why in self.unreadable.items() if why.reason != _DENIED and key_id in self.listed
+            key_id
+            for key_id, why in self.unreadable.items()
+            if why.reason != _DENIED and key_id in before.by_id and key_id in self.listed
         )
         return await self._describe(
             PassKind.CHANGES, wanted, found.answers, before.aws_managed | aws_managed if new else None
@@ -108,16 +110,16 @@ class _Sweep:
         before = self.before.by_id
         # Absence from the list alone is no proof: a known key is asked for by its id before it is called gone.
         vanished = before.keys() - self.listed.keys()
-        described = await kms.describe_keys(self.calls, self.access, [*vanished, *wanted], deadline=self.deadline)
+        described = await kms.describe_keys(
+            self.calls, self.access, [*vanished, *wanted], before, deadline=self.deadline
+        )
         tags = await self._read_tags(kind, described.answers.values())
         gone = {key_id for key_id in vanished if _says_not_found(described.failures.get(key_id))}
         never_read = self.unreadable.keys() - before.keys() - self.listed.keys()
         failures = {key_id: error for key_id, error in described.failures.items() if key_id not in gone}
         return Pass(
             kind=kind,
-            read={
-                key_id: _completed(key, before.get(key_id), aliases, tags) for key_id, key in described.answers.items()
-            },
+            read={key_id: _completed(key, aliases, tags) for key_id, key in described.answers.items()},
             unreadable={key_id: error.reason for key_id, error in failures.items()},
             gone=frozenset(gone | never_read),
             aws_managed=aws_managed,
@@ -139,8 +141,16 @@ class _Sweep:
             self.errors.append(error)  # the keys keep the tags they had: a label is no reason to lose a key
             return {}
 
-    def _is_known(self, key_id: str) -> bool:
-        return key_id in self.before.by_id or key_id in self.before.aws_managed or key_id in self.unreadable
+    def _half_time(self) -> float:
+        """Return the deadline of what comes before the keys are described, and must leave time for that."""
+        now = asyncio.get_running_loop().time()
+        return now + (self.deadline - now) / 2
+
+    def _is_new(self, key_id: str) -> bool:
+        """Whether the key was never read, for want of an occasion or because of what may have passed."""
+        why = self.unreadable.get(key_id)
+        may_answer = why is None or why.reason != _DENIED
+        return key_id not in self.before.by_id and key_id not in self.before.aws_managed and may_answer
 
     def _rank(self, key_id: str) -> int:
         key = self.before.by_id.get(key_id)
@@ -153,13 +163,12 @@ def _says_not_found(error: TargetError | None) -> bool:
     return error is not None and error.reason == _NOT_FOUND
 
 
-def _completed(key: Key, before: Key | None, aliases: kms.Aliases, tags: tagging.Tags) -> Key:
-    """Add what DescribeKey does not tell: what this pass read, else what was known before."""
-    return replace(
-        key,
-        aliases=aliases.get(key.key_id, before.aliases if before else ()),
-        tags=tags.get(key.arn, before.tags if before else ()),
-    )
+def _completed(key: Key, aliases: kms.Aliases, tags: tagging.Tags) -> Key:
+    """Add what this pass read of aliases and tags; without news it is the same object."""
+    names, values = aliases.get(key.key_id, key.aliases), tags.get(key.arn, key.tags)
+    if names == key.aliases and values == key.tags:
+        return key
+    return replace(key, aliases=names, tags=values)
 
 
 def _aws_managed(aliases: Mapping[str, Iterable[str]]) -> frozenset[str]:

@@ -55,7 +55,7 @@ class Control:
         if route is None:
             return 404, json.dumps({"error": f"no {method} {path}; there are {sorted(self._routes)}"}).encode()
         try:
-            return 200, json.dumps(route(json.loads(body or b"{}"))).encode()
+            return 200, json.dumps(route(_order(body))).encode()
         except (AwsError, KeyError, TypeError, ValueError) as error:
             return 400, json.dumps({"error": repr(error)}).encode()
 
@@ -90,6 +90,13 @@ class Control:
     def _advance(self, order: dict[str, Any]) -> Any:
         self._world.agenda.advance(order["seconds"])
         return {"time": self._world.agenda.time()}
+
+
+def _order(body: bytes) -> dict[str, Any]:
+    order = json.loads(body or b"{}")
+    if not isinstance(order, dict):
+        raise TypeError("an order is a JSON object")
+    return order
 
 
 def _told(key: Key) -> dict[str, Any]:

@@ -91,17 +91,22 @@ class EmulatorServer:
         self.stop()
 
 
-def environment(url: str) -> dict[str, str]:
+def environment(url: str, region: str = "eu-west-1") -> dict[str, str]:
     """Return the variables that point boto3 at the emulator and at no file of the user's.
 
-    They are meant for a process that inherits no other `AWS_*` variable; `AWS_PROFILE` would name a profile that is not
-    there any more.
+    They may be laid over an environment that has credentials of its own, but for `AWS_PROFILE`: leave it out, since it
+    names a profile that is not there any more.
+
+    Args:
+        url: `EmulatorServer.url`.
+        region: the default region; one that the home account has enabled.
     """
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": HOME_ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": HOME_SECRET_KEY,
-        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_SESSION_TOKEN": "",
+        "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -129,7 +134,6 @@ class _Server(uvicorn.Server):
                 lifespan="off",
                 ws="none",
                 log_config=None,
-                log_level="error",
                 access_log=False,
                 server_header=False,
                 date_header=False,

@@ -64,6 +64,19 @@ class Codes:
     unknown_operation: Code
 
 
+def json_codes(*, throttled: Code, internal: Code) -> Codes:
+    """Return the codes of a service that speaks JSON: they differ in two only."""
+    return Codes(
+        denied=Code("AccessDeniedException"),
+        throttled=throttled,
+        internal=internal,
+        unknown_token=Code("UnrecognizedClientException"),
+        expired_token=Code("ExpiredTokenException"),
+        bad_signature=Code("InvalidSignatureException"),
+        unknown_operation=Code("UnknownOperationException"),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service.

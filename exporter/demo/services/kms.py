@@ -7,7 +7,7 @@ from exporter.demo.errors import AwsError
 from exporter.demo.keys import Alias
 from exporter.demo.paging import BadMarkerError, page
 from exporter.demo.services import kms_changes
-from exporter.demo.services.base import Answer, Call, Code, Codes, Service
+from exporter.demo.services.base import Answer, Call, Code, Service, json_codes
 from exporter.demo.services.kms_keys import find_key, find_own_key
 from exporter.demo.services.kms_metadata import metadata
 from exporter.demo.services.parameters import count
@@ -66,15 +66,7 @@ def _alias(arn_prefix: str, alias: Alias) -> dict[str, Any]:
 SERVICE: Final = Service(
     name="kms",
     regional=True,
-    codes=Codes(
-        denied=Code("AccessDeniedException"),
-        throttled=Code("ThrottlingException"),
-        internal=Code("KMSInternalException", 500),
-        unknown_token=Code("UnrecognizedClientException"),
-        expired_token=Code("ExpiredTokenException"),
-        bad_signature=Code("InvalidSignatureException"),
-        unknown_operation=Code("UnknownOperationException"),
-    ),
+    codes=json_codes(throttled=Code("ThrottlingException"), internal=Code("KMSInternalException", 500)),
     operations={
         "ListKeys": list_keys,
         "ListAliases": list_aliases,

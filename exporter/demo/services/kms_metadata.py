@@ -65,9 +65,7 @@ def _add_algorithms(answer: dict[str, Any], key: Key) -> None:
         case "KEY_AGREEMENT":
             answer["KeyAgreementAlgorithms"] = ["ECDH"]
         case "ENCAPSULATE_DECAPSULATE":
-            answer["EncapsulationAlgorithms"] = [spec]
-        case _:
-            pass
+            answer["EncapsulationAlgorithms"] = ["ML_KEM"]
 
 
 def _add_material(answer: dict[str, Any], key: Key) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from exporter.demo.arns import arn
 from exporter.demo.errors import AwsError
 from exporter.demo.paging import BadMarkerError, page
-from exporter.demo.services.base import Answer, Call, Code, Codes, Service
+from exporter.demo.services.base import Answer, Call, Code, Service, json_codes
 from exporter.demo.services.parameters import count
 from exporter.demo.world import Account, Organization
 
@@ -50,14 +50,6 @@ def _account(call: Call, organization: Organization, account: Account) -> dict[s
 
 SERVICE: Final = Service(
     name="organizations",
-    codes=Codes(
-        denied=Code("AccessDeniedException"),
-        throttled=Code("TooManyRequestsException"),
-        internal=Code("ServiceException", 500),
-        unknown_token=Code("UnrecognizedClientException"),
-        expired_token=Code("ExpiredTokenException"),
-        bad_signature=Code("InvalidSignatureException"),
-        unknown_operation=Code("UnknownOperationException"),
-    ),
+    codes=json_codes(throttled=Code("TooManyRequestsException"), internal=Code("ServiceException", 500)),
     operations={"ListAccounts": list_accounts},
 )

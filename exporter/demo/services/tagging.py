@@ -6,7 +6,7 @@ from typing import Any, Final
 from exporter.demo.errors import AwsError
 from exporter.demo.keys import Key
 from exporter.demo.paging import BadMarkerError, page
-from exporter.demo.services.base import Answer, Call, Code, Codes, Service
+from exporter.demo.services.base import Answer, Call, Code, Service, json_codes
 
 _MOST_ARNS: Final = 100
 _LARGEST_PAGE: Final = 100
@@ -69,14 +69,6 @@ def _invalid(message: str) -> AwsError:
 SERVICE: Final = Service(
     name="tagging",
     regional=True,
-    codes=Codes(
-        denied=Code("AccessDeniedException"),
-        throttled=Code("ThrottledException"),
-        internal=Code("InternalServiceException", 500),
-        unknown_token=Code("UnrecognizedClientException"),
-        expired_token=Code("ExpiredTokenException"),
-        bad_signature=Code("InvalidSignatureException"),
-        unknown_operation=Code("UnknownOperationException"),
-    ),
+    codes=json_codes(throttled=Code("ThrottledException"), internal=Code("InternalServiceException", 500)),
     operations={"GetResources": get_resources},
 )

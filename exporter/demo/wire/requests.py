@@ -31,7 +31,7 @@ class ApiRequest:
     operation: str
     body: bytes
 
-    def params(self) -> Any:
+    def params(self) -> dict[str, Any]:
         """Return the operation's input.
 
         Raises:
@@ -39,9 +39,9 @@ class ApiRequest:
         """
         try:
             if isinstance(self.protocol, Json11):
-                return json.loads(self.body or b"{}")
+                return dict(json.loads(self.body or b"{}"))
             return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise AwsError("SerializationException", str(error)) from error
 
 

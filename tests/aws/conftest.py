@@ -1,0 +1,84 @@
+"""Fixtures that open what `tests.aws.harness` makes, and close it again."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from exporter.aws.connection import Connection
+from exporter.demo.server import environment
+from exporter.demo.world import World
+from exporter.settings import Settings
+from tests.aws.harness import (
+    PATIENCE,
+    REGION,
+    Eventually,
+    Lab,
+    OpenLab,
+    OpenStation,
+    Station,
+    brisk,
+    watching,
+)
+
+
+@pytest.fixture
+def open_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenLab]:
+    """Serve a world, with the environment of the process pointing at it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    with ExitStack() as stack:
+
+        def opened(world: World, *, hurry: float = 1.0) -> Lab:
+            lab = Lab(world, stack, hurry)
+            for name, value in environment(lab.emulator.url).items():
+                monkeypatch.setenv(name, value)
+            return lab
+
+        yield opened
+
+
+@pytest.fixture
+def lab(open_lab: OpenLab) -> Lab:
+    """A home account with one region and no keys yet."""
+    return open_lab(World(home_regions=[REGION]))
+
+
+@pytest.fixture
+def open_station(open_lab: OpenLab) -> Iterator[OpenStation]:
+    """Start refresh loops that are stopped in the end, before the worlds that they watch."""
+    assert open_lab
+    stations: list[Station] = []
+
+    def opened(
+        lab: Lab,
+        *,
+        slow: bool = False,
+        concurrency: int = 16,
+        connect: Callable[[Settings], Connection] | None = None,
+        **aws: Any,
+    ) -> Station:
+        settings = watching(concurrency=concurrency, **aws)
+        station = Station(lab, settings if slow else brisk(settings), connect)
+        stations.append(station)
+        return station.start()
+
+    yield opened
+    for station in stations:
+        station.stop()
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Wait until a condition holds."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.01)
+
+    return wait

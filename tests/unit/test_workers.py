@@ -1,0 +1,104 @@
+"""Threads for blocking calls, awaited from an event loop."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from exporter.aws.workers import Workers
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    pool = Workers(2)
+    yield pool
+    pool.close()
+
+
+def test_a_result_comes_back(workers: Workers) -> None:
+    async def scenario() -> str:
+        return await workers.submit(lambda: threading.current_thread().name)
+
+    assert asyncio.run(scenario()).startswith("aws-")
+
+
+def test_an_exception_comes_back(workers: Workers) -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    async def scenario() -> None:
+        await workers.submit(fail)
+
+    with pytest.raises(ValueError, match="no"):
+        asyncio.run(scenario())
+
+
+def test_as_many_run_at_once_as_there_are_threads(workers: Workers) -> None:
+    both_run = threading.Barrier(2, timeout=PATIENCE)
+
+    async def scenario() -> None:
+        await asyncio.gather(workers.submit(both_run.wait), workers.submit(both_run.wait))
+
+    asyncio.run(scenario())
+
+
+def test_what_is_submitted_to_busy_threads_waits_its_turn(workers: Workers) -> None:
+    go_on, order = threading.Event(), list[int]()
+
+    async def scenario() -> None:
+        busy = [workers.submit(lambda: go_on.wait(PATIENCE)) for _ in range(2)]
+        waiting = [workers.submit(lambda number=number: order.append(number)) for number in range(5)]  # type: ignore[misc]  # a default in a lambda
+        go_on.set()
+        await asyncio.gather(*busy, *waiting)
+
+    asyncio.run(scenario())
+    assert sorted(order) == [0, 1, 2, 3, 4]
+
+
+def test_a_result_that_nobody_waits_for_any_more_is_dropped(workers: Workers) -> None:
+    go_on = threading.Event()
+
+    async def scenario() -> str:
+        abandoned = workers.submit(lambda: go_on.wait(PATIENCE))
+        abandoned.cancel()
+        go_on.set()
+        return await workers.submit(lambda: "still at work")
+
+    assert asyncio.run(scenario()) == "still at work"
+
+
+def test_a_loop_that_is_closed_meanwhile_disturbs_nobody() -> None:
+    workers, go_on = Workers(1), threading.Event()
+
+    async def scenario() -> None:
+        workers.submit(lambda: go_on.wait(PATIENCE))
+
+    asyncio.run(scenario())
+    (thread,) = (thread for thread in workers._threads if thread.is_alive())
+    go_on.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_the_threads_end_once_what_was_queued_is_done() -> None:
+    workers, done = Workers(2), list[int]()
+
+    async def scenario() -> None:
+        jobs = [workers.submit(lambda number=number: done.append(number)) for number in range(6)]  # type: ignore[misc]  # a default in a lambda
+        workers.close()
+        await asyncio.gather(*jobs)
+
+    asyncio.run(scenario())
+    for thread in workers._threads:
+        thread.join(PATIENCE)
+    assert not any(thread.is_alive() for thread in workers._threads)
+    assert sorted(done) == [0, 1, 2, 3, 4, 5]
+
+
+def test_they_do_not_keep_the_process_alive() -> None:
+    workers = Workers(1)
+    assert all(thread.daemon for thread in workers._threads)
+    workers.close()
