@@ -118,6 +118,9 @@ class Inventory:
             self._note(target, transition)
         told = tuple(transition for transition in transitions if transition.before or ages.complete)
         succeeded = result.ended_by is None
+        complete = succeeded or (state.keys is not None and state.keys.complete)
+        if keys.complete is not complete:
+            keys = replace(keys, complete=complete)
         if succeeded:
             ages.success = self._monotonic()
             ages.complete = True

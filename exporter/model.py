@@ -127,6 +127,7 @@ class Keys:
         scheduled_at: key id to when its deletion was first seen, for pending keys that were seen not pending before.
         cancelled_at: key id to when its cancelled deletion was seen; kept as long as a tombstone.
         tombstones: key id to the tombstone.
+        complete: whether a pass ever went through to its end: before that, a key that is not here may exist.
     """
 
     by_id: Mapping[str, Key] = field(default_factory=frozen)
@@ -134,6 +135,7 @@ class Keys:
     scheduled_at: Mapping[str, float] = field(default_factory=frozen)
     cancelled_at: Mapping[str, float] = field(default_factory=frozen)
     tombstones: Mapping[str, Tombstone] = field(default_factory=frozen)
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

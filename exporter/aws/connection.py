@@ -74,7 +74,12 @@ def connect(
         discovery=Discovery(
             settings=aws, calls=calls, home=home, partition=partition, memory=memory, now=now, monotonic=monotonic
         ),
-        sweeper=Sweeper(calls=calls, request_rate=aws.request_rate, tags=settings.keys.tags),
+        sweeper=Sweeper(
+            calls=calls,
+            request_rate=aws.request_rate,
+            tags=settings.keys.tags,
+            describe_aws_managed=settings.keys.export == "all",
+        ),
         clients=clients,
         workers=workers,
     )

@@ -18,11 +18,17 @@ _DENIED: Final = "AccessDeniedException"
 class Sweeper:
     """Asks AWS about targets, with the fewest requests that leave no doubt about a pending key."""
 
-    def __init__(self, *, calls: Calls, request_rate: float, tags: Sequence[str]) -> None:
-        """Read the tags named in `tags` (none: no request); deadlines follow from `request_rate`."""
+    def __init__(
+        self, *, calls: Calls, request_rate: float, tags: Sequence[str], describe_aws_managed: bool = False
+    ) -> None:
+        """Read the tags named in `tags` (none: no request); deadlines follow from `request_rate`.
+
+        AWS managed keys can't be scheduled for deletion; they are described where somebody wants to see them too.
+        """
         self._calls = calls
         self._describes_per_second = kms.DESCRIBE_KEY.quota * request_rate
         self._tags = tags
+        self._describe_aws_managed = describe_aws_managed
 
     async def sweep(
         self, access: Access, kind: PassKind, known: Keys | None, unreadable: Mapping[str, Unreadable]
@@ -40,6 +46,7 @@ class Sweeper:
             unreadable=unreadable,
             listed=dict.fromkeys(listed),
             tags=self._tags,
+            describe_aws_managed=self._describe_aws_managed,
             deadline=self._deadline(len(listed)),
         )
         return await (sweep.full() if kind is PassKind.FULL or known is None else sweep.changes())
@@ -66,6 +73,7 @@ class _Sweep:
     unreadable: Mapping[str, Unreadable]
     listed: Mapping[str, None]
     tags: Sequence[str]
+    describe_aws_managed: bool
     deadline: float
     errors: list[TargetError] = field(default_factory=list)
 
@@ -80,7 +88,7 @@ class _Sweep:
             self.errors.append(error)
         else:
             aliases = dict.fromkeys(self.listed, ()) | found
-            aws_managed = _aws_managed(aliases)
+            aws_managed = self._spared(aliases)
         spared = self.before.aws_managed if aws_managed is None else aws_managed
         wanted = sorted(self.listed.keys() - spared, key=self._rank)
         return await self._describe(PassKind.FULL, wanted, aliases, aws_managed)
@@ -91,7 +99,7 @@ class _Sweep:
         new = [key_id for key_id in self.listed if self._is_new(key_id)]
         found = await kms.aliases_of(self.calls, self.access, new, deadline=self._half_time())
         self.errors += [error for error in (found.ended_by, *found.failures.values()) if error is not None]
-        aws_managed = _aws_managed(found.answers)
+        aws_managed = self._spared(found.answers)
         wanted = dict.fromkeys(key_id for key_id, key in before.by_id.items() if key.pending and key_id in self.listed)
         wanted |= dict.fromkeys(key_id for key_id in new if key_id not in aws_managed)
         # A denial stands until someone edits a policy: full passes look after it.
@@ -141,6 +149,14 @@ class _Sweep:
             self.errors.append(error)  # the keys keep the tags they had: a label is no reason to lose a key
             return {}
 
+    def _spared(self, aliases: Mapping[str, Iterable[str]]) -> frozenset[str]:
+        """Return the keys that need not be described, since their aliases say that they are AWS managed."""
+        if self.describe_aws_managed:
+            return frozenset()
+        return frozenset(
+            key_id for key_id, names in aliases.items() if any(name.startswith(kms.AWS_MANAGED_ALIAS) for name in names)
+        )
+
     def _half_time(self) -> float:
         """Return the deadline of what comes before the keys are described, and must leave time for that."""
         now = asyncio.get_running_loop().time()
@@ -169,9 +185,3 @@ def _completed(key: Key, aliases: kms.Aliases, tags: tagging.Tags) -> Key:
     if names == key.aliases and values == key.tags:
         return key
     return replace(key, aliases=names, tags=values)
-
-
-def _aws_managed(aliases: Mapping[str, Iterable[str]]) -> frozenset[str]:
-    return frozenset(
-        key_id for key_id, names in aliases.items() if any(name.startswith(kms.AWS_MANAGED_ALIAS) for name in names)
-    )

@@ -24,6 +24,7 @@ from exporter.demo.world import World
 _HOST: Final = "127.0.0.1"
 _START_TIMEOUT: Final = 10.0
 _BACKLOG: Final = 1024
+_LAST_TURNS: Final = 8
 _END: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
@@ -155,10 +156,12 @@ class _Server(uvicorn.Server):
             server.close()
         for listener in sockets or ():
             listener.close()
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        for task in list(self.server_state.tasks):
-            task.cancel()
+        for _ in range(_LAST_TURNS):  # a connection that was accepted in this very moment shows up a turn or two later
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            for task in list(self.server_state.tasks):
+                task.cancel()
+            await asyncio.sleep(0)
         await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
 
     def stop(self) -> None:

@@ -105,9 +105,13 @@ def _deletion_window(subject: KeySubject) -> float | None:
 
 
 def _counts(keys: Keys) -> Samples:
-    """Count by manager and state; zero keys pending deletion is a fact, so that an alert on it can resolve."""
+    """Count by manager and state; zero keys pending deletion is a fact, so that an alert on it can resolve.
+
+    It is none before a pass went through.
+    """
     counts = Counter((key.key_manager, key.state) for key in keys.by_id.values())
-    counts["CUSTOMER", "PendingDeletion"] += 0
+    if keys.complete:
+        counts["CUSTOMER", "PendingDeletion"] += 0
     undescribed = len(keys.aws_managed - keys.by_id.keys())
     if undescribed:
         counts["AWS", "Enabled"] += undescribed

@@ -168,7 +168,7 @@ class Keys(Section):
     export: Literal["customer", "pending", "all"] = Field(
         default="customer",
         description="Keys that have series of their own: `customer` managed ones, only those `pending` deletion, or "
-        "`all`, AWS managed ones included. Every key is counted in `kms_keys` in each mode.",
+        "`all`, AWS managed ones included, which are described then. Every key is counted in `kms_keys` in each mode.",
     )
     tags: Annotated[tuple[TagKey, ...], FromText, Unique, LabelsApart] = Field(
         default=(), description="Tags exported as `tag_<name>` labels of `kms_key_info`."

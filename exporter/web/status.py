@@ -50,7 +50,9 @@ class PendingRow:
         if self.deletion_at is None:
             return "not started"
         days = days_left(self.deletion_at, self.now)
-        return f"{days:.1f} days" if days >= 0 else "due now"
+        if days < 0:
+            return "due now"
+        return f"{days:.1f} days" if days >= 1 else age(self.deletion_at - self.now)
 
     @property
     def urgency(self) -> str:

@@ -296,9 +296,8 @@ def brisk(settings: Settings, *, interval: float = 0.1, full_interval: float = 0
 
 
 def watching(*, concurrency: int = 16, **aws: Any) -> Settings:
-    """Return settings that watch what `aws` says, with short time-outs and all of each quota."""
-    hasty = {"request_rate": 1, "connect_timeout": 0.5, "read_timeout": 0.3}
-    return Settings.model_validate({"aws": {**hasty, **aws}, "refresh": {"concurrency": concurrency}})
+    """Return settings that watch what `aws` says, with all of each quota."""
+    return Settings.model_validate({"aws": {"request_rate": 1, **aws}, "refresh": {"concurrency": concurrency}})
 
 
 class OpenStation(Protocol):

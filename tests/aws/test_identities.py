@@ -143,9 +143,9 @@ class TestRole:
         world.add_role(MEMBER, "KmsExporter")
         return open_lab(world)
 
-    def role(self, lab: "Lab", *, external_id: str = "") -> RoleIdentity:
+    def role(self, lab: "Lab", *, external_id: str = "", read_timeout: float = 20) -> RoleIdentity:
         return RoleIdentity(
-            calls=lab.calls(read_timeout=0.3),
+            calls=lab.calls(read_timeout=read_timeout),
             home=lab.home(),
             role_arn=ROLE,
             external_id=external_id,
@@ -287,7 +287,7 @@ class TestRole:
     def test_an_sts_that_hangs_costs_no_more_than_its_time(self, member_lab: "Lab") -> None:
         member_lab.faults.hang(operation="AssumeRole")
         with pytest.raises(TargetError) as raised:
-            member_lab.run(self.role(member_lab).credentials())
+            member_lab.run(self.role(member_lab, read_timeout=0.3).credentials())
         assert (raised.value.operation, raised.value.reason) == ("AssumeRole", "timeout")
 
     @pytest.mark.parametrize("member", ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"])

@@ -24,11 +24,16 @@ DAY = 86_400.0
 class Watched:
     """The home account's only region, swept pass by pass; what a pass found is known in the next."""
 
-    def __init__(self, lab: "Lab", *tags: str) -> None:
+    def __init__(self, lab: "Lab", *tags: str, describe_aws_managed: bool = False) -> None:
         self.lab = lab
         self.vault = lab.world.vault(HOME, REGION)
         self._access = lab.home()
-        self._sweeper = Sweeper(calls=lab.calls(read_timeout=0.3), request_rate=1.0, tags=tags)
+        self._sweeper = Sweeper(
+            calls=lab.calls(read_timeout=0.3),
+            request_rate=1.0,
+            tags=tags,
+            describe_aws_managed=describe_aws_managed,
+        )
         self._inventory = Inventory(
             keep_failed=DAY, keep_tombstones=DAY, now=lab.world.agenda.time, monotonic=lab.world.agenda.time
         )
@@ -103,6 +108,15 @@ class TestFullPass:
         assert watched.keys.aws_managed == managed
         assert watched.keys.by_id.keys() == {own}
         assert watched.asked["DescribeKey"] == 1
+
+    def test_they_are_described_where_somebody_wants_to_see_them(self, lab: "Lab") -> None:
+        with_all = Watched(lab, describe_aws_managed=True)
+        managed = with_all.vault.create_key(manager="AWS", alias="alias/aws/ebs").key_id
+        with_all.full()
+        later = with_all.vault.create_key(manager="AWS", alias="alias/aws/s3").key_id
+        with_all.changes()
+        assert {key.key_id: key.key_manager for key in with_all.keys.by_id.values()} == {managed: "AWS", later: "AWS"}
+        assert with_all.keys.aws_managed == set()
 
     def test_a_predefined_alias_without_a_key_is_not_brought_to_life(self, watched: Watched) -> None:
         watched.vault.add_alias("alias/aws/ebs", None)

@@ -132,6 +132,9 @@ class TestExport:
             'account_id="111122223333",region="eu-west-1",key_manager="CUSTOMER",state="PendingDeletion"': "0"
         }
 
+    def test_no_mode_tells_so_before_a_pass_went_through(self) -> None:
+        assert not values(page(complete=False), "kms_keys")
+
 
 class TestFreeText:
     def info(self, key: Key, **options) -> str:

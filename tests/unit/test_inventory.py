@@ -178,6 +178,14 @@ class TestTransitions:
         assert bench.full(enabled("a"), ended_by=error()) == []
         assert bench.full(enabled("a"), enabled("b"), pending("c")) == []
 
+    def test_keys_are_complete_once_a_pass_went_through(self, bench: Bench) -> None:
+        bench.full(enabled("a"), ended_by=error())
+        assert not bench.keys.complete
+        bench.full(enabled("a"), enabled("b"))
+        assert bench.keys.complete
+        bench.full(enabled("a"), ended_by=error())
+        assert bench.keys.complete
+
     def test_a_change_after_a_partial_first_pass_is_told(self, bench: Bench) -> None:
         bench.full(enabled("a"), ended_by=error())
         assert bench.full(pending("a"), enabled("b")) == [TransitionKind.SCHEDULED]
