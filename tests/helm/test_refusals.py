@@ -1,0 +1,99 @@
+"""What can't work is refused at install, by a message that tells what to change."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helm.charts import HelmError, render
+
+ROLE = "arn:aws:iam::111122223333:role/KmsExporter"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        # Unknown names.
+        ({"replicas": 2}, "additional properties 'replicas' not allowed"),
+        ({"image": {"name": "x"}}, "at '/image': additional properties 'name' not allowed"),
+        ({"config": {"aws": {"region": "eu-west-1"}}}, "at '/config/aws': additional properties 'region' not allowed"),
+        ({"serviceMonitor": {"timeout": "5s"}}, "at '/serviceMonitor': additional properties 'timeout' not allowed"),
+        (
+            {"prometheusRule": {"alerts": {"KmsKeyDeletionSon": {}}}},
+            "at '/prometheusRule/alerts': additional properties 'KmsKeyDeletionSon' not allowed",
+        ),
+        (
+            {"prometheusRule": {"alerts": {"KmsKeyDeleted": {"threshold": 1}}}},
+            "at '/prometheusRule/alerts/KmsKeyDeleted': additional properties 'threshold' not allowed",
+        ),
+        # Wrong types.
+        ({"replicaCount": "2"}, "at '/replicaCount': got string, want integer"),
+        ({"demo": "yes"}, "at '/demo': got string, want boolean"),
+        ({"config": {"refresh": {"interval": 60}}}, "at '/config/refresh/interval': got number, want string"),
+        ({"config": {"refresh": {"interval": "60"}}}, "at '/config/refresh/interval': '60' does not match pattern"),
+        ({"config": {"aws": {"regions": "eu-west-1"}}}, "at '/config/aws/regions': got string, want array"),
+        (
+            {"config": {"aws": {"organization": {"include": [111122223333]}}}},
+            "at '/config/aws/organization/include/0': got number, want string",
+        ),
+        ({"config": {"aws": {"request_rate": 2}}}, "at '/config/aws/request_rate': maximum: got 2, want 1"),
+        ({"config": {"keys": {"export": "some"}}}, "at '/config/keys/export': value must be one of 'customer'"),
+        ({"config": {"aws": {"accounts": [{"name": "x"}]}}}, "'/config/aws/accounts/0': missing property 'role_arn'"),
+        ({"podLabels": {"cost": 4711}}, "at '/podLabels/cost': got number, want string"),
+        ({"extraArgs": ["log.level=debug"]}, "at '/extraArgs/0': 'log.level=debug' does not match pattern"),
+        ({"serviceMonitor": {"interval": 30}}, "at '/serviceMonitor/interval': got number, want string"),
+        ({"prometheusRule": {"runbookBaseUrl": "wiki"}}, "at '/prometheusRule/runbookBaseUrl': 'wiki' does not match"),
+        # Combinations.
+        (
+            {"config": {"web": {"listen_address": "127.0.0.1:10841"}}},
+            "config.web.listen_address is 127.0.0.1:10841, where neither the probes nor Prometheus reach it",
+        ),
+        ({"config": {"web": {"listen_address": ":0"}}}, "config.web.listen_address is :0, a port that nobody knows"),
+        (
+            {"config": {"aws": {"accounts": [{"role_arn": ROLE, "external_id": "s3cret"}]}}},
+            f"the external id for {ROLE} would end up in a ConfigMap; put the list of accounts into a Secret",
+        ),
+        (
+            {"accountsSecret": {"name": "x"}, "config": {"aws": {"accounts": [{"role_arn": ROLE}]}}},
+            "accountsSecret and config.aws.accounts are both given",
+        ),
+        ({"configSecret": {"name": "x"}, "config": {"log": {"level": "info"}}}, "configSecret and config are both"),
+        ({"demo": True, "config": {"log": {"level": "debug"}}}, "demo has a configuration of its own"),
+        ({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}, "every series would be scraped twice"),
+        ({"podDisruptionBudget": {"enabled": True, "minAvailable": 1}}, "nodes could never be drained"),
+        ({"podDisruptionBudget": {"enabled": True, "minAvailable": "100%"}}, "nodes could never be drained"),
+        (
+            {"replicaCount": 2, "podDisruptionBudget": {"enabled": True, "maxUnavailable": 0}},
+            "podDisruptionBudget allows no pod of 2 to be away",
+        ),
+        ({"strategy": {"type": "Recreate"}}, "set strategy.rollingUpdate to null"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told(values: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(HelmError) as refused:
+        render(values, tmp_path)
+    assert message in str(refused.value)
+
+
+def test_all_impossible_combinations_are_told_at_once(tmp_path: Path) -> None:
+    values = {
+        "demo": True,
+        "config": {"web": {"listen_address": ":0"}},
+        "serviceMonitor": {"enabled": True},
+        "podMonitor": {"enabled": True},
+    }
+    with pytest.raises(HelmError) as refused:
+        render(values, tmp_path)
+    assert all(word in str(refused.value) for word in ("nobody knows", "of its own", "scraped twice"))
+
+
+def test_no_refusal_shows_an_external_id(tmp_path: Path) -> None:
+    account = {"role_arn": ROLE, "external_id": "s3cret-value"}
+    with pytest.raises(HelmError) as refused:
+        render({"config": {"aws": {"accounts": [account]}}}, tmp_path)
+    assert "s3cret-value" not in str(refused.value)
+
+
+@pytest.mark.parametrize("values", [{"enabled": True}, {"global": {"anything": [1]}}])
+def test_what_a_parent_chart_adds_is_no_mistake(values: dict[str, Any], tmp_path: Path) -> None:
+    assert render(values, tmp_path)
