@@ -34,14 +34,12 @@ class _Ages:
 
     Attributes:
         success: the end of the last pass that succeeded.
-        complete: whether a pass succeeded since keys were last dropped: only then is a key that turns up a new one.
         read: key id to when a pass that was cut short read the key; empty after a success.
         unreadable: key id to when the key was first found unreadable.
         kept: key id to when the key was found deleted or cancelled.
     """
 
     success: float
-    complete: bool = False
     read: dict[str, float] = field(default_factory=dict)
     unreadable: dict[str, float] = field(default_factory=dict)
     kept: dict[str, float] = field(default_factory=dict)
@@ -116,14 +114,14 @@ class Inventory:
         keys, transitions = _merged(state, result, now)
         for transition in transitions:
             self._note(target, transition)
-        told = tuple(transition for transition in transitions if transition.before or ages.complete)
+        was_complete = state.keys is not None and state.keys.complete
+        # Else a key that turns up need not be a new one.
+        told = tuple(transition for transition in transitions if transition.before or was_complete)
         succeeded = result.ended_by is None
-        complete = succeeded or (state.keys is not None and state.keys.complete)
-        if keys.complete is not complete:
-            keys = replace(keys, complete=complete)
+        if keys.complete is not (succeeded or was_complete):
+            keys = replace(keys, complete=succeeded or was_complete)
         if succeeded:
             ages.success = self._monotonic()
-            ages.complete = True
             ages.read.clear()
         else:
             ages.read |= dict.fromkeys(result.read, self._monotonic())
@@ -159,7 +157,6 @@ class Inventory:
             stale: set[str] = set()
             if now - ages.success > self.keep_failed:
                 stale = {key_id for key_id in state.keys.by_id if now - ages.read.get(key_id, -inf) > self.keep_failed}
-                ages.complete = False
                 if len(stale) == len(state.keys.by_id):
                     ages.kept.clear()
                     self._replace(replace(state, keys=None))
@@ -183,6 +180,7 @@ class Inventory:
             scheduled_at=_without(keys.scheduled_at, old),
             cancelled_at=_without(keys.cancelled_at, old | over),
             tombstones=_without(keys.tombstones, over),
+            complete=keys.complete and not stale,
         )
         self._replace(replace(state, keys=remaining))
 

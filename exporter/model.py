@@ -127,7 +127,8 @@ class Keys:
         scheduled_at: key id to when its deletion was first seen, for pending keys that were seen not pending before.
         cancelled_at: key id to when its cancelled deletion was seen; kept as long as a tombstone.
         tombstones: key id to the tombstone.
-        complete: whether a pass ever went through to its end: before that, a key that is not here may exist.
+        complete: whether a pass went through to its end since the last time that a key was dropped unanswered for: only
+            then is a key that is not here known not to exist.
     """
 
     by_id: Mapping[str, Key] = field(default_factory=frozen)

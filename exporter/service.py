@@ -68,6 +68,7 @@ class Service:
             monotonic=time.monotonic,
             rng=random.Random(),  # noqa: S311 - jitter
         )
+        self._ready_version: int | None = None
         self._refresh_thread = threading.Thread(target=self._refresh, name="refresh", daemon=True)
 
     @property
@@ -103,8 +104,10 @@ class Service:
         return self._refresh_thread.is_alive() and self._render_thread.alive and silent_for < _SILENT_FOR
 
     def ready(self) -> bool:
-        """Whether every target was tried once and one succeeded; stays true."""
-        return self._refresher.ready
+        """Whether every target was tried once, one succeeded, and a scrape would tell it; stays true."""
+        if self._ready_version is None and self._refresher.ready:
+            self._ready_version = self._inventory.snapshot.keys_version
+        return self._ready_version is not None and self._renderer.page.snapshot.keys_version >= self._ready_version
 
     def reload(self) -> None:
         """Put the configuration as it is now in force.

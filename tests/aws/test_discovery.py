@@ -1,6 +1,7 @@
 """Which accounts and regions there are to watch, asked again and again."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from exporter.aws.discovery import Memory, Watch
 from exporter.demo.faults import merging
 from exporter.demo.world import World
 from exporter.model import Target
-from exporter.settings import Settings
+from tests.aws.harness import watching
 
 if TYPE_CHECKING:
     from tests.aws.harness import Lab, OpenLab
@@ -43,10 +44,6 @@ def role(account_id: str, role_name: str = "KmsExporter", **options: Any) -> dic
 
 def organization(**options: Any) -> dict[str, Any]:
     return {"enabled": True, **options}
-
-
-def settings(**aws: Any) -> Settings:
-    return Settings.model_validate({"aws": {"read_timeout": 0.3, "request_rate": 1, **aws}})
 
 
 def places(watch: Watch) -> set[tuple[str, str]]:
@@ -98,7 +95,7 @@ class TestHomeAccount:
         assert "nowhere" in watch.account_errors[UNKNOWN_HOME]
 
     def test_while_sts_is_down_at_the_start_it_is_unknown(self, lab: "Lab") -> None:
-        connection = lab.connect(settings())
+        connection = lab.connect(watching())
         fault = lab.faults.deny(service="sts")
         watch = lab.look(connection)
         assert not watch.accesses
@@ -109,7 +106,7 @@ class TestHomeAccount:
         assert watch.account_errors == {HOME: ""}
 
     def test_while_sts_is_down_later_on_its_targets_stay(self, lab: "Lab") -> None:
-        connection = lab.connect(settings())
+        connection = lab.connect(watching())
         lab.look(connection)
         lab.faults.deny(service="sts")
         watch = lab.look(connection)
@@ -224,7 +221,7 @@ class TestOrganization:
         assert "AssumeRole" in watch.account_errors[PAYMENTS]
 
     def test_its_accounts_come_and_go(self, org: "Lab") -> None:
-        connection = org.connect(settings(organization=organization(), regions=[IRELAND]))
+        connection = org.connect(watching(organization=organization(), regions=[IRELAND]))
         assert accounts(org.look(connection)) == {HOME, PAYMENTS, ANALYTICS}
         org.world.accounts[PAYMENTS].member = False
         org.world.add_account("444455556666", "new", [IRELAND])
@@ -235,7 +232,7 @@ class TestOrganization:
 
     @pytest.mark.parametrize("answer", ["denied", "empty", "garbled", "same page"])
     def test_while_it_can_not_be_listed_the_accounts_last_known_stay(self, org: "Lab", answer: str) -> None:
-        connection = org.connect(settings(organization=organization()))
+        connection = org.connect(watching(organization=organization()))
         org.look(connection)
         match answer:
             case "denied":
@@ -245,7 +242,8 @@ class TestOrganization:
             case "garbled":
                 org.faults.garble(operation="ListAccounts")
             case "same page":
-                org.faults.change(merging({"NextToken": "again"}), operation="ListAccounts")
+                org.world.rules.empty_pages.add("ListAccounts")
+                org.faults.change(_repeating_itself(), operation="ListAccounts")
         watch = org.look(connection)
         assert places(watch) == EVERYTHING
         assert watch.organization_error
@@ -267,9 +265,20 @@ class TestOrganization:
         assert places(lab.discover(organization=organization())) == {(HOME, "cn-north-1"), (PAYMENTS, "cn-north-1")}
 
 
+def _repeating_itself() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return a change that lets the second page lead to the second page."""
+    tokens: list[str] = []
+
+    def change(answer: dict[str, Any]) -> dict[str, Any]:
+        tokens.append(answer.get("NextToken", ""))
+        return {**answer, "NextToken": tokens[0]}
+
+    return change
+
+
 class TestRegions:
     def test_they_are_asked_for_once_an_hour(self, org: "Lab") -> None:
-        connection = org.connect(settings(organization=organization()))
+        connection = org.connect(watching(organization=organization()))
         org.look(connection)
         org.look(connection)
         assert org.world.counts.total("DescribeRegions") == 3
@@ -278,7 +287,7 @@ class TestRegions:
         assert org.world.counts.total("DescribeRegions") == 6
 
     def test_they_are_enabled_and_disabled(self, org: "Lab") -> None:
-        connection = org.connect(settings(organization=organization()))
+        connection = org.connect(watching(organization=organization()))
         org.look(connection)
         org.world.accounts[PAYMENTS].regions |= {OREGON}
         org.world.accounts[PAYMENTS].regions -= {VIRGINIA}
@@ -286,7 +295,7 @@ class TestRegions:
         assert places(org.look(connection)) == (EVERYTHING | {(PAYMENTS, OREGON)}) - {(PAYMENTS, VIRGINIA)}
 
     def test_while_they_can_not_be_asked_for_those_last_known_stay(self, org: "Lab") -> None:
-        connection = org.connect(settings(organization=organization()))
+        connection = org.connect(watching(organization=organization()))
         org.look(connection)
         org.faults.deny(operation="DescribeRegions", account_id=PAYMENTS)
         org.monotonic.advance(HOUR)
@@ -326,7 +335,7 @@ class TestAccountsReachedTwice:
     @pytest.mark.parametrize("closed", ["KmsExporter", "Second"])
     def test_the_account_is_up_when_each_of_its_ways_is_open(self, org: "Lab", closed: str) -> None:
         org.world.add_role(PAYMENTS, "Second")
-        connection = org.connect(settings(accounts=[role(PAYMENTS), role(PAYMENTS, "Second")]))
+        connection = org.connect(watching(accounts=[role(PAYMENTS), role(PAYMENTS, "Second")]))
         org.world.add_role(PAYMENTS, closed, assumable=False)
         assert closed in org.look(connection).account_errors[PAYMENTS]
         org.world.add_role(PAYMENTS, closed)
@@ -336,7 +345,7 @@ class TestAccountsReachedTwice:
 class TestSlowAnswers:
     def test_an_account_that_hangs_keeps_no_other_waiting(self, org: "Lab") -> None:
         org.faults.hang(operation="DescribeRegions", account_id=PAYMENTS)
-        connection = org.connect(Settings.model_validate({"aws": {"organization": organization(), "read_timeout": 20}}))
+        connection = org.connect(watching(organization=organization(), read_timeout=20))
 
         async def first() -> Watch:
             looking = connection.discovery.look()
@@ -350,13 +359,13 @@ class TestSlowAnswers:
 
     def test_one_that_hung_is_down_in_the_end(self, org: "Lab") -> None:
         org.faults.hang(operation="DescribeRegions", account_id=PAYMENTS)
-        watch = org.look(org.connect(settings(organization=organization())))
+        watch = org.look(org.connect(watching(organization=organization(), read_timeout=0.3)))
         assert accounts(watch) == {HOME, ANALYTICS}
         assert "timeout" in watch.account_errors[PAYMENTS]
 
     def test_giving_up_looking_leaves_nothing_behind(self, org: "Lab") -> None:
         org.faults.hang(operation="DescribeRegions")
-        connection = org.connect(Settings.model_validate({"aws": {"organization": organization(), "read_timeout": 20}}))
+        connection = org.connect(watching(organization=organization(), read_timeout=20))
 
         async def scenario() -> None:
             looking = connection.discovery.look()
@@ -372,25 +381,25 @@ class TestSlowAnswers:
 class TestMemory:
     def test_what_was_known_outlives_a_new_connection_while_aws_is_away(self, org: "Lab") -> None:
         memory = Memory()
-        org.look(org.connect(settings(organization=organization()), memory))
+        org.look(org.connect(watching(organization=organization()), memory))
         org.emulator.stop()
-        watch = org.look(org.connect(settings(organization=organization()), memory))
+        watch = org.look(org.connect(watching(organization=organization()), memory))
         assert places(watch) == EVERYTHING
         assert watch.organization_error
         assert all(watch.account_errors.values())
 
     def test_other_settings_choose_anew_from_what_is_known(self, org: "Lab") -> None:
         memory = Memory()
-        org.look(org.connect(settings(organization=organization()), memory))
+        org.look(org.connect(watching(organization=organization()), memory))
         org.emulator.stop()
-        watch = org.look(org.connect(settings(organization=organization(exclude=[PAYMENTS])), memory))
+        watch = org.look(org.connect(watching(organization=organization(exclude=[PAYMENTS])), memory))
         assert accounts(watch) == {HOME, ANALYTICS}
-        watch = org.look(org.connect(settings(regions=[OREGON]), memory))
+        watch = org.look(org.connect(watching(regions=[OREGON]), memory))
         assert places(watch) == {(HOME, OREGON)}
         assert watch.organization_error is None
 
     def test_a_session_that_ended_is_renewed_by_looking_again(self, org: "Lab") -> None:
-        connection = org.connect(settings(organization=organization()))
+        connection = org.connect(watching(organization=organization()))
         org.look(connection)
         org.world.agenda.advance(2 * HOUR)
         org.monotonic.advance(2 * HOUR)
@@ -410,7 +419,7 @@ class TestWhereAccountsAreAskedFor:
         return lab
 
     def asked_in(self, lab: "Lab", **aws: Any) -> str:
-        return lab.connect(settings(**aws)).discovery._home.target.region
+        return lab.connect(watching(**aws)).discovery._home.target.region
 
     def test_it_is_that_of_the_environment(self, lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
         assert self.asked_in(lab, regions=[OREGON]) == IRELAND
@@ -426,6 +435,10 @@ class TestWhereAccountsAreAskedFor:
         chinese = {"role_arn": f"arn:aws-cn:iam::{PAYMENTS}:role/KmsExporter"}
         assert self.asked_in(bare, accounts=[chinese]) == "cn-north-1"
 
+    def test_so_it_is_with_a_profile_that_does_not_exist(self, bare: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "nowhere")
+        assert self.asked_in(bare) == VIRGINIA
+
     def test_requests_go_there(self, lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_REGION", OREGON)
         lab.world.home.regions.add(OREGON)
@@ -434,6 +447,6 @@ class TestWhereAccountsAreAskedFor:
 
     def test_a_region_newer_than_botocore_will_do(self, lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_REGION", "moon-base-1")
-        connection = lab.connect(settings())
+        connection = lab.connect(watching())
         assert connection.discovery._home.target == Target(UNKNOWN_HOME, "moon-base-1")
         assert connection.discovery._partition == "aws"

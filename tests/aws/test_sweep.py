@@ -29,7 +29,7 @@ class Watched:
         self.vault = lab.world.vault(HOME, REGION)
         self._access = lab.home()
         self._sweeper = Sweeper(
-            calls=lab.calls(read_timeout=0.3),
+            calls=lab.calls(),
             request_rate=1.0,
             tags=tags,
             describe_aws_managed=describe_aws_managed,

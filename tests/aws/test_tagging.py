@@ -62,8 +62,15 @@ def test_those_of_a_few_keys_cost_a_request_for_each_hundred(lab: "Lab", count: 
 
 
 def test_a_page_that_leads_to_itself_is_no_list(lab: "Lab") -> None:
-    lab.faults.change(merging({"PaginationToken": "again"}), operation="GetResources")
-    with pytest.raises(TargetError):
+    lab.world.rules.empty_pages.add("GetResources")
+    tokens: list[str] = []
+
+    def back_to_the_second(answer: Any) -> Any:
+        tokens.append(answer["PaginationToken"])
+        return {**answer, "PaginationToken": tokens[0]}
+
+    lab.faults.change(back_to_the_second, operation="GetResources")
+    with pytest.raises(TargetError, match="same page"):
         all_tags(lab, "team")
 
 

@@ -88,6 +88,7 @@ class Expectation:
         """Forget what is too old."""
         if not self.is_known:
             return
+        self.complete = self.complete and all(now - known.fresh_at <= KEEP_FAILED for known in self.keys.values())
         for key_id, known in list(self.keys.items()):
             unreadable_since = self.unreadable.get(key_id, now)
             if now - known.fresh_at > KEEP_FAILED or now - unreadable_since > KEEP_FAILED:
@@ -96,12 +97,11 @@ class Expectation:
         for kept in (self.stones, self.saved):
             for key_id in [key_id for key_id, at in kept.items() if now - at > KEEP_TOMBSTONES]:
                 del kept[key_id]
-        if now - self.success > KEEP_FAILED:
-            self.complete = False
-            if not any(now - known.fresh_at <= KEEP_FAILED for known in self.keys.values()):
-                self.is_known = False
-                self.stones.clear()
-                self.saved.clear()
+        none_is_fresh = not any(now - known.fresh_at <= KEEP_FAILED for known in self.keys.values())
+        if none_is_fresh and now - self.success > KEEP_FAILED:
+            self.is_known = self.complete = False
+            self.stones.clear()
+            self.saved.clear()
 
 
 class InventoryMachine(RuleBasedStateMachine):
@@ -177,7 +177,7 @@ class InventoryMachine(RuleBasedStateMachine):
             assert self.inventory.apply(state.target, Pass(PassKind.CHANGES, read=readable)) == ()
             after = self.inventory.state(state.target)
             assert after is not None
-            assert after.keys is state.keys
+            assert after.keys is state.keys or not state.keys.complete
             expected = self.expected[state.target]
             expected.success, expected.complete = self.uptime, True
             for known in expected.keys.values():
@@ -196,6 +196,7 @@ class InventoryMachine(RuleBasedStateMachine):
             assert state.keys.by_id == {key_id: known.key for key_id, known in expected.keys.items()}
             assert set(state.keys.tombstones) == set(expected.stones)
             assert set(state.keys.cancelled_at) == set(expected.saved)
+            assert state.keys.complete == expected.complete
 
     @invariant()
     def loses_no_pending_key(self) -> None:

@@ -1,0 +1,302 @@
+"""KMS deletions: which keys are about to be destroyed, how soon, and what happened before."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models import dashboard as model
+
+from grafana.builder import frame, panels, states
+from grafana.builder.frame import Section
+from grafana.builder.panels import Box, Column, Panel, Query, Steps, bars, columns, number, rows, timeline
+from grafana.builder.promql import (
+    BRIDGE,
+    KEY,
+    PENDING_STATES,
+    SELECTED,
+    TARGET,
+    account_named,
+    deleted,
+    described,
+    in_state,
+    key,
+    or_zero,
+    pending,
+    seconds_left,
+    target,
+    with_console,
+)
+
+DAY: Final = 86400
+SOON_DAYS: Final = 7
+IMMINENT_DAYS: Final = 2
+"""As the alerts `KmsKeyDeletionSoon` and `KmsKeyDeletionImminent` have them."""
+
+FOREVER_DAYS: Final = 10_000
+"""More than any waiting period: a primary that waits for its replicas has infinite days left, as in the rules."""
+
+LEFT: Final[Steps] = ((None, "red"), (IMMINENT_DAYS, "orange"), (SOON_DAYS, "yellow"), (14, "blue"))
+"""Colours of days left."""
+
+COUNT: Final[Steps] = ((None, "green"), (1, "orange"))
+ALARM: Final[Steps] = ((None, "green"), (1, "red"))
+
+
+def build() -> model.Dashboard:
+    """Build the dashboard."""
+    return frame.dashboard(
+        "kms-deletions",
+        "Which AWS KMS keys are about to be destroyed, when, and what happened before.",
+        (Section("", (*_numbers(), _table(), _timeline(), *_spread(), _history())),),
+        time_from="now-7d",
+        variables=(
+            frame.account(),
+            frame.region(),
+            frame.alias("Every panel follows, but for the count of what is not seen."),
+        ),
+        events=frame.deletion_events(),
+    )
+
+
+def _numbers() -> tuple[Panel, ...]:
+    return (
+        number(
+            Box(
+                "Pending deletion",
+                "Keys that AWS will destroy unless somebody cancels: PendingDeletion, and PendingReplicaDeletion, which"
+                " waits for its replicas. No data means that nothing was read, not that nothing is pending.",
+                4,
+                5,
+            ),
+            Query(or_zero(f"count({pending()})")),
+            steps=COUNT,
+            history=True,
+        ),
+        number(
+            Box(
+                "Next to go",
+                "The key that is destroyed first, and the time until AWS may do it; AWS may take up to 24 hours more."
+                " Only CancelKeyDeletion, then EnableKey, saves it.",
+                7,
+                5,
+            ),
+            Query(f"bottomk(1, {described(seconds_left())})", "{{name}} · {{account}} · {{region}}"),
+            unit="dtdhms",
+            steps=tuple((days and days * DAY, color) for days, color in LEFT),
+            named=True,
+        ),
+        number(
+            Box(
+                f"< {SOON_DAYS} days",
+                f"Keys with fewer than {SOON_DAYS} days left; KmsKeyDeletionSoon pages for each of them.",
+                3,
+                5,
+            ),
+            Query(or_zero(f"count({seconds_left()} < {SOON_DAYS * DAY})")),
+            steps=COUNT,
+        ),
+        number(
+            Box(
+                f"< {IMMINENT_DAYS} days",
+                f"Keys with fewer than {IMMINENT_DAYS} days left; KmsKeyDeletionImminent pages for each of them.",
+                3,
+                5,
+            ),
+            Query(or_zero(f"count({seconds_left()} < {IMMINENT_DAYS * DAY})")),
+            steps=ALARM,
+        ),
+        number(
+            Box(
+                "Destroyed",
+                "Keys that were pending and are gone, in the time that the exporter remembers them"
+                " (deletions.keep_tombstones, 7 days unless set). What they encrypted cannot be read any more.",
+                3,
+                5,
+            ),
+            Query(or_zero(f"count({deleted()})")),
+            steps=ALARM,
+        ),
+        number(
+            Box(
+                "Blind spots",
+                "What hides from this dashboard: accounts that could not be entered, regions whose last pass failed,"
+                " keys that could not be described. Any of them may be pending. KMS exporter tells which, and why.",
+                4,
+                5,
+            ),
+            Query(_not_seen()),
+            steps=COUNT,
+            link=("What is not seen, and why", "/d/kms-exporter?${account:queryparam}&${region:queryparam}"),
+        ),
+    )
+
+
+def _not_seen() -> str:
+    """Count accounts, targets and keys that were asked for in vain; nothing at all without an exporter."""
+    parts = {
+        "account": 'count(max by (account_id) (kms_exporter_account_up{account_id=~"$account"}) == 0)',
+        "target": f"count({target('kms_exporter_target_up')} == 0)",
+        "key": f"sum({target('kms_exporter_target_unreadable_keys')})",
+    }
+    watched = f"0 * count(kms_exporter_target_up{{{SELECTED}}})"
+    return " + ".join(f"({part} or {watched})" for part in parts.values())
+
+
+def _table() -> Panel:
+    keys = {
+        "A": f"({seconds_left()} / {DAY} or on ({KEY}) {in_state('PendingReplicaDeletion')} / 0)",
+        "B": f"1000 * {key('kms_key_deletion_timestamp_seconds')}",
+        "C": f"({states.numbered(PENDING_STATES)})",
+        "D": pending(),
+    }
+    console = "https://${__data.fields.console}/kms/home?region=${__data.fields.Region}#/kms/keys/${__data.fields.Key}"
+    return rows(
+        Box(
+            "Keys pending deletion",
+            "Every key on its way to destruction, the next one first. A click on a key opens it in the AWS console"
+            " (sign in to its account before); the runbook tells how to find out why, and how to save it: cancel the"
+            " deletion and enable the key again. A multi-Region primary that waits for its replicas has no date yet.",
+            24,
+            14,
+        ),
+        [Query(with_console(described(expr)), ref=ref) for ref, expr in keys.items()],
+        [
+            Column(
+                "Value #A",
+                "Days left",
+                92,
+                {
+                    "decimals": 1,
+                    "mappings": [panels.range_map(FOREVER_DAYS, "no date", "purple")],
+                    "thresholds": panels.thresholds(LEFT).build(),
+                    "custom.cellOptions": {"type": "color-background", "mode": "basic"},
+                    "custom.align": "right",
+                },
+            ),
+            Column("Value #B", "Deleted on", 168, {"unit": "dateTimeAsIso"}),
+            Column("alias", "Alias", 0),
+            Column("account", "Account", 130),
+            Column("region", "Region", 126),
+            Column(
+                "Value #C",
+                "State",
+                150,
+                {
+                    "mappings": [states.mapping(PENDING_STATES)],
+                    "custom.cellOptions": {"type": "color-text"},
+                    "custom.align": "left",
+                },
+            ),
+            Column(
+                "key_id",
+                "Key",
+                310,
+                {"links": [{"title": "Open in the AWS console", "url": console, "targetBlank": True}]},
+            ),
+            Column(
+                "Value #D",
+                "What to do",
+                96,
+                {
+                    "mappings": [panels.value_map({"1": ("Runbook", "text")})],
+                    "custom.align": "left",
+                    "links": [
+                        {
+                            "title": "Runbook",
+                            "url": "${runbooks}/KmsKeyDeletionScheduled.md",
+                            "targetBlank": True,
+                        }
+                    ],
+                },
+            ),
+        ],
+        sort="Days left",
+        dropped=("name", "account_id", "account_name"),
+        hidden=(Column("console", "console"),),
+        no_value="No key is pending, or nothing was read: the count above tells.",
+    )
+
+
+def _timeline() -> Panel:
+    # The keys on the next 30 bands are chosen once, at the end of the time range, and not anew at each step.
+    chosen = f"topk(30, {pending('last_over_time[$__range] @ end()')})"
+    gone = f"{states.DELETED[0]} * {deleted()} ^ 0"
+    return timeline(
+        Box(
+            "States of the keys that were pending in this time",
+            "One band for each key: when it was scheduled, whether it was saved (a saved key is disabled until somebody"
+            " enables it), when it was gone. A gap is a time in which nothing was read. At most 30 keys.",
+            24,
+            12,
+        ),
+        Query(
+            described(f"(({states.numbered()} or {gone}) and on ({KEY}) {chosen})"),
+            "{{name}} · {{account}} · {{region}}",
+        ),
+        states.mapping(states.STATES, deleted=True),
+    )
+
+
+def _spread() -> tuple[Panel, ...]:
+    buckets = {
+        f"under {IMMINENT_DAYS} days": f"{seconds_left()} < {IMMINENT_DAYS * DAY}",
+        f"{IMMINENT_DAYS} to {SOON_DAYS} days": f"{IMMINENT_DAYS * DAY} <= {seconds_left()} < {SOON_DAYS * DAY}",
+        f"{SOON_DAYS} to 14 days": f"{SOON_DAYS * DAY} <= {seconds_left()} < {14 * DAY}",
+        "later": f"{seconds_left()} >= {14 * DAY}",
+        "waits for replicas": in_state("PendingReplicaDeletion"),
+    }
+    return (
+        bars(
+            Box("When they go", "Pending keys by the time that is left to save them.", 8, 7),
+            [
+                Query(or_zero(f"count({expr})"), name, ref)
+                for ref, (name, expr) in zip("ABCDE", buckets.items(), strict=True)
+            ],
+            colors=dict(zip(buckets, ("red", "orange", "yellow", "blue", "purple"), strict=True)),
+        ),
+        bars(
+            Box(
+                "Pending by account",
+                "Pending keys of the five accounts that have most: many in one account at once is the pattern of an"
+                " attack, or of a clean-up gone wrong.",
+                8,
+                7,
+            ),
+            [Query(f"sort_desc(topk(5, {account_named(f'count by (account_id) ({pending()})')}))", "{{account}}")],
+            steps=((None, "orange"),),
+        ),
+        bars(
+            Box("Pending by region", "Pending keys of the five regions that have most.", 8, 7),
+            [Query(f"sort_desc(topk(5, count by (region) ({pending()})))", "{{region}}")],
+            steps=((None, "orange"),),
+        ),
+    )
+
+
+def _history() -> Panel:
+    was_pending = pending(f"present_over_time[{BRIDGE}]", "$__interval")
+    was_watched = f"max by ({TARGET}) (present_over_time(kms_keys{{{SELECTED}}}[{BRIDGE}] offset $__interval))"
+    saved, was_saved = (f"{key('kms_key_pending_deletion', offset=offset)} == 0" for offset in ("", "$__interval"))
+    deleted_at = deleted("last_over_time[$__interval]")
+    return columns(
+        Box(
+            "Scheduled, cancelled, deleted",
+            "Keys that were scheduled for deletion, saved and destroyed in each interval, from the keys' own series:"
+            " replicas and restarts of the exporter change nothing, nor do outages of up to six hours.",
+            24,
+            7,
+        ),
+        [
+            Query(
+                or_zero(f"count({pending()} unless on ({KEY}) {was_pending} and on ({TARGET}) {was_watched})"),
+                "scheduled",
+                "A",
+            ),
+            Query(
+                or_zero(f"count({saved} and on ({KEY}) {was_pending} unless on ({KEY}) ({was_saved}))"),
+                "cancelled",
+                "B",
+            ),
+            Query(or_zero(f"count({deleted_at} > time() - $__interval_ms / 1000)"), "deleted", "C"),
+        ],
+        colors={"scheduled": "orange", "cancelled": "green", "deleted": "red"},
+        interval="5m",
+    )

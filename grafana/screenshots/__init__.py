@@ -1,0 +1,1 @@
+"""Pictures of the dashboards: a week of the demo, recorded and drawn."""

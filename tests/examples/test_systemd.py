@@ -1,0 +1,45 @@
+"""The systemd unit: accepted by systemd, and as closed as it claims to be."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.components import program
+
+UNIT = Path(__file__).parents[2] / "examples" / "systemd" / "kms-exporter.service"
+PROGRAM = "/opt/kms-exporter/bin/kms-exporter"
+EXPOSURE = 20
+"""In tenths of systemd's 0 to 10, where less is better."""
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """Return the unit as on a machine that has the program."""
+    here = Path(sys.executable).with_name("kms-exporter")
+    unit = tmp_path / UNIT.name
+    unit.write_text(UNIT.read_text().replace(PROGRAM, str(here)))
+    return unit
+
+
+def analyze(*arguments):
+    return subprocess.run(
+        [program("systemd-analyze"), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_systemd_accepts_it(installed):
+    verified = analyze("verify", "--man=no", installed)
+    assert (verified.returncode, [line for line in verified.stderr.splitlines() if UNIT.name in line]) == (0, [])
+
+
+def test_its_exposure_is_low(installed):
+    judged = analyze("security", "--offline=true", f"--threshold={EXPOSURE}", installed)
+    assert judged.returncode == 0, judged.stdout[-300:] + judged.stderr
+
+
+def test_it_checks_the_configuration_that_it_then_serves():
+    commands = dict(re.findall(rf"^(ExecStart\w*)={PROGRAM} (.*)$", UNIT.read_text(), re.MULTILINE))
+    assert commands["ExecStartPre"].removeprefix("config validate") == commands["ExecStart"].removeprefix("serve")

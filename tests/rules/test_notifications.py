@@ -1,0 +1,255 @@
+"""What people get to read: the shipped templates, rendered by the real Alertmanager and sent to loopback.
+
+The alerts are those that the rules' own unit tests expect, so their texts are what Prometheus really makes.
+"""
+
+import datetime as dt
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.rules.alertmanagers import alertmanager, post_alerts, turned_to_loopback
+from tests.rules.paths import ALERTMANAGER, PROMTOOL_TESTS
+from tests.rules.sinks import Inbox, Post, mailbox, webhooks
+from tests.support.components import program
+
+WITHIN: Final = 20.0
+TIMERS: Final = {"group_wait": "500ms", "group_interval": "1s"}
+HOSTILE: Final = 'Account: 100000000004\nIts description: "<!channel> <script>alert(1)</script> ``` & more"'
+
+
+@dataclass(frozen=True)
+class Channels:
+    """A running Alertmanager and where its notifications arrive."""
+
+    url: str
+    posts: Inbox[Post]
+    mails: Inbox[EmailMessage]
+
+    def pages(self, account: str) -> list[dict[str, Any]]:
+        """Return the events that PagerDuty got for an account."""
+        return [post.body for post in self.posts.all() if post.path == "/pagerduty" and account in str(post.body)]
+
+    def page(self, account: str, action: str = "trigger") -> dict[str, Any]:
+        """Return the first event that PagerDuty gets for an account."""
+
+        def wanted(post: Post) -> bool:
+            return post.path == "/pagerduty" and account in str(post.body) and post.body["event_action"] == action
+
+        return self.posts.first(wanted, f"a page ({action}) for {account}", WITHIN).body
+
+    def message(self, account: str, containing: str = "") -> dict[str, Any]:
+        """Return the first Slack message that names an account."""
+
+        def wanted(post: Post) -> bool:
+            text = json.dumps(post.body)
+            return post.path == "/slack" and account in text and containing in text
+
+        body: dict[str, Any] = self.posts.first(wanted, f"a message for {account}", WITHIN).body["attachments"][0]
+        return body
+
+    def mail(self, account: str) -> EmailMessage:
+        """Return the first e-mail that names an account."""
+        return self.mails.first(lambda mail: account in part(mail, "plain"), f"a mail for {account}", WITHIN)
+
+
+def part(mail: EmailMessage, kind: str) -> str:
+    """Return a mail's text, `plain` or `html`."""
+    body = mail.get_body((kind,))
+    assert body is not None
+    text: str = body.get_content()
+    return text
+
+
+@pytest.fixture(scope="module")
+def channels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channels]:
+    program("prometheus-alertmanager")
+    folder = tmp_path_factory.mktemp("alertmanager")
+    with webhooks() as (webhook_url, posts), mailbox() as (smtp_port, mails):
+        configuration = turned_to_loopback(folder, webhook_url, smtp_port, TIMERS)
+        with alertmanager(configuration) as url:
+            yield Channels(url, posts, mails)
+
+
+def alert(name: str, account: str, *, key: str = "k1", severity: str | None = None, **extra: str) -> dict[str, Any]:
+    """Return an alert with the labels and texts that its unit test expects, moved to another account and key."""
+    expected = next(
+        alert
+        for file in PROMTOOL_TESTS
+        for case in yaml.safe_load(file.read_text())["tests"]
+        for test in case.get("alert_rule_test", ())
+        for alert in test["exp_alerts"]
+        if test["alertname"] == name and severity in {None, alert["exp_labels"]["severity"]}
+    )
+    moved = json.loads(
+        json.dumps(expected)
+        .replace("111122223333", account)
+        .replace("k1", key)  # a label here, a word of the text there
+    )
+    annotations = {**moved["exp_annotations"], **extra}
+    return {"labels": {"alertname": name, **moved["exp_labels"]}, "annotations": annotations}
+
+
+def ended(alert: dict[str, Any]) -> dict[str, Any]:
+    """Return an alert as Prometheus tells its end."""
+    now = dt.datetime.now(dt.UTC)
+    start = now - dt.timedelta(hours=1)
+    return {**alert, "startsAt": start.isoformat(), "endsAt": now.isoformat()}
+
+
+def test_page_tells_what_dies_when_and_how_to_save_it(channels: Channels) -> None:
+    post_alerts(channels.url, [alert("KmsKeyDeletionImminent", "100000000001")])
+    event = channels.page("100000000001")
+    assert event["payload"]["summary"] == "KMS key k1 (100000000001, eu-west-1) will be destroyed in 0.5 days"
+    assert event["payload"]["severity"] == "critical"
+    assert event["payload"]["class"] == "deletion"
+    firing = event["payload"]["custom_details"]["firing"]
+    assert "Destroyed after: 1970-01-10 00:00:00 +0000 UTC" in firing
+    assert "aws kms cancel-key-deletion --region eu-west-1 --key-id k1\naws kms enable-key --region" in firing
+    assert [link["text"] for link in event["links"]] == ["Runbook", "Dashboard"]
+    assert event["links"][0]["href"].endswith("/KmsKeyDeletionImminent.md")
+
+
+def test_page_goes_to_chat_and_mail_as_well(channels: Channels) -> None:
+    post_alerts(channels.url, [alert("KmsKeyDeletionSoon", "100000000002")])
+    message = channels.message("100000000002")
+    assert message["title"] == "CRITICAL: KMS key k1 (100000000002, eu-west-1) will be destroyed in 0.5 days"
+    assert "aws kms enable-key --region eu-west-1 --key-id k1" in message["text"]
+    assert {action["text"] for action in message["actions"]} == {"Runbook", "Dashboard"}
+    mail = channels.mail("100000000002")
+    assert mail["Subject"] == "KMS key k1 (100000000002, eu-west-1) will be destroyed in 0.5 days"
+    for kind in ("plain", "html"):
+        assert "aws kms cancel-key-deletion --region eu-west-1 --key-id k1" in part(mail, kind)
+        assert "/KmsKeyDeletionSoon.md" in part(mail, kind)
+
+
+def test_who_did_it_and_who_approved_it_are_told_when_known(channels: Channels) -> None:
+    post_alerts(channels.url, [alert("KmsKeyDeletionScheduled", "100000000003", severity="info")])
+    text = part(channels.mail("100000000003"), "plain")
+    assert "Scheduled by: arn:aws:iam::100000000003:user/ann" in text
+    assert 'Acknowledged by: bea, reason "retired", ticket SEC-7' in text
+
+
+def test_text_from_aws_stays_text(channels: Channels) -> None:
+    key = alert("KmsKeyDeletionImminent", "100000000004", description=HOSTILE, summary="<!here> <b>key</b>")
+    post_alerts(channels.url, [key])
+    message = channels.message("100000000004")
+    assert "&lt;!channel&gt; &lt;script&gt;" in message["text"]
+    assert "&amp; more" in message["text"]
+    assert message["text"].count("```") == 2
+    assert message["title"] == "CRITICAL: &lt;!here&gt; &lt;b&gt;key&lt;/b&gt;"
+    html = part(channels.mail("100000000004"), "html")
+    assert "<script>" not in html
+    assert "<b>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_mass_deletion_in_an_account_is_one_page(channels: Channels) -> None:
+    many = [alert("KmsKeyDeletionSoon", "100000000005", key=f"key-{number:02}") for number in range(30)]
+    post_alerts(channels.url, [*many, alert("KmsMassDeletionInAccount", "100000000005")])
+    event = channels.page("100000000005")
+    assert event["payload"]["summary"] == "5 KMS keys scheduled for deletion within an hour in account 100000000005"
+    firing = event["payload"]["custom_details"]["firing"]
+    assert firing.count("\n- ") == 25  # 24 keys below the mass deletion itself, and the line that tells of more
+    assert firing.startswith("- 5 KMS keys scheduled for deletion within an hour")
+    assert "- and more, 31 in all: see the dashboard" in firing
+    assert firing.count("aws kms cancel-key-deletion") == 5
+    assert len({event["dedup_key"] for event in channels.pages("100000000005")}) == 1
+
+
+def test_several_keys_are_counted_in_the_headline(channels: Channels) -> None:
+    many = [alert("KmsKeyDeletionSoon", "100000000006", key=f"key-{number}") for number in range(3)]
+    post_alerts(channels.url, many)
+    assert channels.page("100000000006")["payload"]["summary"] == "3 KMS keys will be destroyed in account 100000000006"
+
+
+def test_loss_of_a_key_is_a_page_of_its_own_and_silences_the_warnings_of_it(channels: Channels) -> None:
+    warned = alert("KmsKeyDeletionImminent", "100000000007")
+    post_alerts(channels.url, [warned])
+    deletion = channels.page("100000000007")
+    post_alerts(channels.url, [alert("KmsKeyDeleted", "100000000007"), ended(warned)])
+
+    def loss(post: Post) -> bool:
+        payload = post.body.get("payload", {})
+        return bool(payload.get("class") == "loss") and payload["group"] == "100000000007"
+
+    lost = channels.posts.first(loss, "a page for the loss", WITHIN).body
+    assert lost["dedup_key"] != deletion["dedup_key"]
+    assert lost["payload"]["summary"] == "KMS key alias/orders is destroyed (payments 100000000007, eu-west-1)"
+    # A sign that Alertmanager has gone through the groups again since: another account's alert of later.
+    post_alerts(channels.url, [alert("KmsKeyDeletionImminent", "100000000008")])
+    channels.page("100000000008")
+    assert "resolve" not in {event["event_action"] for event in channels.pages("100000000007")}
+
+
+def test_end_of_an_alert_reminds_of_enabling_the_key(channels: Channels) -> None:
+    saved = alert("KmsKeyDeletionImminent", "100000000009")
+    post_alerts(channels.url, [saved])
+    channels.page("100000000009")
+    post_alerts(channels.url, [ended(saved)])
+    message = channels.message("100000000009", containing="RESOLVED")
+    assert message["title"] == "RESOLVED: KmsKeyDeletionImminent k1 100000000009 eu-west-1"
+    assert "aws kms enable-key --region eu-west-1 --key-id k1" in message["text"]
+    assert "Told before: KMS key k1" in message["text"]
+    assert channels.page("100000000009", action="resolve")
+
+
+def test_only_the_most_severe_alert_of_a_key_is_told(channels: Channels) -> None:
+    account = "100000000010"
+    post_alerts(
+        channels.url,
+        [
+            alert("KmsKeyDeletionScheduled", account, severity="warning"),
+            alert("KmsKeyDeletionSoon", account),
+            alert("KmsKeyDeletionImminent", account),
+        ],
+    )
+    assert channels.page(account)["payload"]["custom_details"]["firing"].count("Runbook: ") == 1
+    assert channels.message(account)["title"].startswith("CRITICAL")
+    assert channels.message(account)["text"].count("aws kms cancel-key-deletion") == 1
+
+
+def test_other_keys_and_other_concerns_are_not_silenced(channels: Channels) -> None:
+    account = "100000000011"
+    post_alerts(
+        channels.url,
+        [
+            alert("KmsKeyDeletionImminent", account),
+            alert("KmsKeyDeletionScheduled", account, key="other", severity="warning"),
+            alert("KmsKeyMaterialExpiring", account),
+        ],
+    )
+    assert "other" in channels.message(account, containing="WARNING: KMS key")["text"]
+    assert channels.message(account, containing="WARNING: Imported material")
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        ({"alertname": "KmsKeyDeletionSoon", "severity": "critical"}, "kms-page"),
+        ({"alertname": "KmsKeyDeletionScheduled", "severity": "warning"}, "kms-chat"),
+        ({"alertname": "KmsKeyDeletionScheduled", "severity": "info"}, "kms-mail"),
+    ],
+)
+def test_severity_decides_who_is_told(labels: dict[str, str], receiver: str) -> None:
+    pairs = [f"{name}={value}" for name, value in labels.items()]
+    configuration = f"--config.file={ALERTMANAGER / 'alertmanager.yml'}"
+    command = [program("amtool"), "config", "routes", "test", configuration, f"--verify.receivers={receiver}", *pairs]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_shipped_configuration_is_valid_where_it_is_put(tmp_path: Path) -> None:
+    shutil.copytree(ALERTMANAGER, tmp_path / "alertmanager")
+    command = [program("amtool"), "check-config", str(tmp_path / "alertmanager" / "alertmanager.yml")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 templates" in result.stdout

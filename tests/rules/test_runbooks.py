@@ -1,0 +1,121 @@
+"""Every alert has a runbook, its links lead somewhere, and its commands are ones that the AWS CLI takes."""
+
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.rules.aws_commands import aws_commands, mistakes, shell_blocks
+from tests.rules.paths import ROOT, RUNBOOKS
+from tests.rules.rule_files import ALERT_NAMES, ALERTS, identity
+
+PAGES: Final = sorted([*RUNBOOKS.glob("*.md"), ROOT / "docs" / "alerting.md", ROOT / "docs" / "procedures.md"])
+STEPS: Final = (
+    "1-identify",
+    "2-verify-the-intent",
+    "3-find-the-reason-and-what-would-be-lost",
+    "4-cancel-and-enable",
+    "5-verify",
+    "6-document",
+    "7-review",
+    "8-when-to-let-it-go",
+)
+ABOUT_DELETION: Final = sorted({rule["alert"] for rule in ALERTS if rule["labels"]["concern"] in {"deletion", "loss"}})
+
+
+def _anchors(markdown: str) -> set[str]:
+    """Return the anchors of a page's headings, as forges make them."""
+    headings = re.findall(r"^#+ (.+)$", markdown, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _commands() -> list[tuple[str, str]]:
+    found = [
+        (page.name, " ".join(command))
+        for page in PAGES
+        for block in shell_blocks(page.read_text())
+        for command in aws_commands(block)
+    ]
+    return found + [
+        (identity(rule), " ".join(command))
+        for rule in ALERTS
+        for line in rule["annotations"]["description"].splitlines()
+        if line.startswith("aws ")
+        for command in aws_commands(re.sub(r"\{\{.*?\}\}", "X", line))
+    ]
+
+
+def test_every_alert_has_its_runbook_and_no_runbook_is_left_over() -> None:
+    pages = {page.stem for page in RUNBOOKS.glob("Kms*.md")}
+    assert pages == set(ALERT_NAMES)
+
+
+def test_index_lists_every_runbook_with_its_severity() -> None:
+    index = (RUNBOOKS / "README.md").read_text()
+    for rule in ALERTS:
+        (line,) = re.findall(rf"^\| \[{rule['alert']}\]\({rule['alert']}\.md\) \| (.*?) \|", index, re.MULTILINE)
+        assert rule["labels"]["severity"] in line
+
+
+@pytest.mark.parametrize("name", ABOUT_DELETION)
+def test_runbook_of_a_deletion_goes_through_the_eight_steps_in_order(name: str) -> None:
+    page = (RUNBOOKS / f"{name}.md").read_text()
+    assert tuple(re.findall(r"^\d\. \[.*?\]\(deletion-steps\.md#(.*?)\)", page, re.MULTILINE)) == STEPS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_pages_and_headings_that_exist(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in _anchors(target.read_text()), link
+
+
+def test_policies_of_the_procedures_are_well_formed() -> None:
+    policies = re.findall(
+        r"^```json\n(.*?)^```", (ROOT / "docs" / "procedures.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert len(policies) == 3
+    for policy in policies:
+        for statement in json.loads(policy)["Statement"]:
+            assert statement["Effect"] == "Deny"
+            assert statement["Condition"]
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("Kms*.md")), ids=lambda page: page.stem)
+def test_runbook_is_short_enough_to_be_read_at_night(page: Path) -> None:
+    text = page.read_text()
+    assert text.startswith(f"# {page.stem}\n")
+    assert len(text.split()) < 450
+
+
+@pytest.mark.parametrize(("where", "command"), sorted(set(_commands())))
+def test_command_is_one_that_the_aws_cli_takes(where: str, command: str) -> None:
+    assert not mistakes(command.split()), where
+
+
+@pytest.mark.parametrize(
+    ("command", "mistake"),
+    [
+        ("aws kms cancel-deletion --key-id k", "kms has no operation cancel-deletion"),
+        ("aws kms enable-key --region r", "enable-key needs KeyId"),
+        ("aws kms enable-key --keyid k", "enable-key has no option --keyid"),
+        ("aws iam update-access-key --access-key-id k --status Off", "update-access-key does not take --status Off"),
+    ],
+)
+def test_what_is_taken_for_a_mistake(command: str, mistake: str) -> None:
+    assert mistake in mistakes(command.split())
+
+
+def test_commands_are_found_in_loops_and_substitutions() -> None:
+    script = (
+        'for K in $(aws kms list-keys --output text); do\n  aws kms enable-key \\\n    --key-id "$K" && echo\ndone\n'
+    )
+    assert list(aws_commands(script)) == [
+        ["aws", "kms", "list-keys", "--output", "text"],
+        ["aws", "kms", "enable-key", "--key-id", "$K"],
+    ]
