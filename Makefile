@@ -36,9 +36,33 @@ lint: $(VENV)/dev ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-.PHONY: docs
-docs: $(VENV)/dev ## Write the generated documents anew
+.PHONY: generate
+generate: $(VENV)/dev ## Write anew what is generated: documents, dashboards, policies, the chart's schema
 	$(BIN)/python docs/build.py
+	$(BIN)/python -m grafana.builder
+	$(BIN)/python grafana/rules/build_grafana_managed.py
+	$(BIN)/python iam/build.py
+	$(BIN)/python -m helm.build_schema
+	$(BIN)/python -m helm.build_readme
+
+.PHONY: screenshots
+screenshots: $(VENV)/dev components ## Draw the dashboards from the demo's data into docs/images
+	$(BIN)/python -m grafana.screenshots
+
+.PHONY: image
+image: ## Build the container image
+	scripts/image
+
+.cache/custodian/installed: requirements/custodian.txt
+	$(PYTHON) -m venv .cache/custodian
+	.cache/custodian/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: bench
+bench: $(VENV)/dev .cache/custodian/installed ## Measure what README quotes; takes about ten minutes on a quiet machine
+	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/sweeping.py --custodian .cache/custodian/bin/custodian
+	$(BIN)/python benchmarks/beside_sweep.py
 
 .PHONY: lock
 lock: $(VENV)/dev ## Resolve the pinned, hashed requirement files anew
