@@ -102,8 +102,8 @@ class Recorder:
     async def _step(self, connection: Connection) -> None:
         now = self._clock()
         if now >= self._discover_at:
-            self._discover_at = now + _EVERY_FIVE_MINUTES
-            await self._discover(connection)
+            complete = await self._discover(connection)
+            self._discover_at = now + (_EVERY_FIVE_MINUTES if complete else MINUTE)
         await asyncio.gather(*(self._sweep(connection, access) for access in self._accesses.values()))
         self._inventory.expire()
 
@@ -116,7 +116,8 @@ class Recorder:
         self._full_due[target] += (missed + 1) * _EVERY_FIVE_MINUTES
         return PassKind.FULL
 
-    async def _discover(self, connection: Connection) -> None:
+    async def _discover(self, connection: Connection) -> bool:
+        """Find accounts and regions; return whether none was refused."""
         async for watch in connection.discovery.look():
             self._accesses = watch.accesses
             self._inventory.watch(
@@ -125,6 +126,7 @@ class Recorder:
                 None if watch.organization_error is None else not watch.organization_error,
             )
         self._telemetry.targets(len(self._accesses))
+        return not watch.organization_error and not any(watch.account_errors.values())
 
     async def _sweep(self, connection: Connection, access: "Access") -> None:
         kind = self._kind(access.target)
@@ -170,9 +172,18 @@ async def write(storage: Storage, export: str, times: Sequence[float]) -> None:
     with EmulatorServer(world) as emulator:
         os.environ.update(environment(emulator.url))
         week.play(world, emulator.faults)
-        # The clock is faster than the request budget, which waits on the real one.
         settings = Settings.model_validate(
-            {"aws": {"organization": {"enabled": True}, "request_rate": 1}, "keys": {"export": export}}
+            {
+                # The request budget waits on the real clock, so it is as large as can be; and a busy machine is no
+                # fault of AWS, hence the time-outs.
+                "aws": {
+                    "organization": {"enabled": True},
+                    "request_rate": 1,
+                    "connect_timeout": 60,
+                    "read_timeout": 60,
+                },
+                "keys": {"export": export},
+            }
         )
         async for page in Recorder(settings, clock).record(times):
             storage.add(page)

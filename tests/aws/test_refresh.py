@@ -308,7 +308,37 @@ class TestReload:
         both.faults.remove(hanging)
         station.refresher.reload(watching())
         eventually(lambda: station.refresher.ready)
+        eventually(lambda: station.passes() == 4)
         assert not station.events.named("task_crashed")
+
+    def test_it_lets_the_threads_of_the_former_connection_go(
+        self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
+    ) -> None:
+        opened: list[Connection] = []
+
+        def connect(settings: Settings) -> Connection:
+            opened.append(both.connect(settings))
+            return opened[-1]
+
+        station = open_station(both, connect=connect)
+        eventually(lambda: station.refresher.ready)
+        station.refresher.reload(brisk(watching()))
+        eventually(lambda: len(opened) == 2)
+        eventually(lambda: not any(thread.is_alive() for thread in opened[0].workers._threads))
+        assert all(thread.is_alive() for thread in opened[1].workers._threads)
+
+    def test_no_pass_asks_through_the_former_connection(
+        self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
+    ) -> None:
+        station = open_station(both)
+        eventually(lambda: station.refresher.ready)
+        both.faults.hang(service="sts")
+        both.monotonic.advance(60)  # so that credentials are looked for anew, which nobody would answer there
+        station.refresher.reload(brisk(watching(read_timeout=20)))
+        seen = station.passes()
+        eventually(lambda: station.passes() >= seen + 8)
+        assert station.is_up(IRELAND)
+        assert station.is_up(VIRGINIA)
 
     def test_how_long_things_are_kept_changes_too(
         self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"

@@ -23,7 +23,7 @@ def paging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 def schedule(paging: Chain, account: str, name: str) -> str:
     """Create a key that the exporter sees enabled, then schedule its deletion; return its id."""
     vault = paging.vault(account)
-    key = vault.create_key(alias=f"alias/{name}", description=f"Data of {name}", tags={"owner": "ann"})
+    key = vault.create_key(alias=f"alias/{name}", description=f"Data of {name}", tags={"owner": "ledger-team"})
     until(lambda: len(paging.prometheus.query(f'kms_key_pending_deletion{{key_id="{key.key_id}"}} == 0')) == 2)
     vault.schedule_deletion(key.key_id, days=7)
     return key.key_id
@@ -51,7 +51,7 @@ def test_scheduled_deletion_pages_once_with_all_facts(paging: Chain, capsys: pyt
         f"Key: alias/ledger {key_id}",
         f"Account: payments {ACCOUNTS['payments']}, region {REGION}",
         f"Destroyed after: {deadline}",
-        'Owner: "ann"',
+        'Owner: "ledger-team"',
         'Its description: "Data of ledger"',
         f"aws kms cancel-key-deletion --region {REGION} --key-id {key_id}",
         f"aws kms enable-key --region {REGION} --key-id {key_id}",

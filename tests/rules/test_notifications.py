@@ -134,8 +134,8 @@ def test_page_goes_to_chat_and_mail_as_well(channels: Channels) -> None:
 def test_who_did_it_and_who_approved_it_are_told_when_known(channels: Channels) -> None:
     post_alerts(channels.url, [alert("KmsKeyDeletionScheduled", "100000000003", severity="info")])
     text = part(channels.mail("100000000003"), "plain")
-    assert "Scheduled by: arn:aws:iam::100000000003:user/ann" in text
-    assert 'Acknowledged by: bea, reason "retired", ticket SEC-7' in text
+    assert "Scheduled by: arn:aws:iam::100000000003:role/Deployer" in text
+    assert 'Acknowledged by: key-administrators, reason "retired", ticket SEC-7' in text
 
 
 def test_text_from_aws_stays_text(channels: Channels) -> None:

@@ -130,7 +130,7 @@ function asTable(series: Series[], valueName: string, refId: string): DataFrame 
     config: { filterable: true },
     values: series.map(({ metric }) => metric[name] ?? ''),
   }));
-  const samples = series.map(({ value }) => value ?? [0, 'NaN']);
+  const samples = series.map(({ value }): [number, string] => value ?? [0, 'NaN']);
   return createDataFrame({
     refId,
     fields: [
