@@ -236,7 +236,7 @@ class TestDiscovery:
         self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
     ) -> None:
         under_way = both.faults.hang(operation="ListKeys", account_id=PAYMENTS)
-        station = open_station(both, slow=True, organization={"enabled": True}, read_timeout=2)
+        station = open_station(both, slow=True, organization={"enabled": True}, read_timeout=1)
         eventually(lambda: station.is_up(IRELAND) and station.is_up(VIRGINIA) and under_way.hits)
         both.world.accounts[PAYMENTS].member = False
         both.monotonic.advance(300)
