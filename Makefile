@@ -60,9 +60,9 @@ image: ## Build the container image
 
 .PHONY: bench
 bench: $(VENV)/dev .cache/custodian/installed ## Measure what README quotes; takes about ten minutes on a quiet machine
-	$(BIN)/python benchmarks/serving.py
-	$(BIN)/python benchmarks/sweeping.py --custodian .cache/custodian/bin/custodian
-	$(BIN)/python benchmarks/beside_sweep.py
+	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.sweeping --custodian .cache/custodian/bin/custodian
+	$(BIN)/python -m benchmarks.beside_sweep
 
 .PHONY: lock
 lock: $(VENV)/dev ## Resolve the pinned, hashed requirement files anew

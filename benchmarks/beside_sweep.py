@@ -1,6 +1,6 @@
 """The whole process under load: scrapes beside a full pass, memory, and how long its event loop ever stands still.
 
-python benchmarks/beside_sweep.py [--keys 10000] [--many 100000] [--seconds 15]
+python -m benchmarks.beside_sweep [--keys 10000] [--many 100000] [--seconds 15]
 
 The emulator, the exporter and this client are three processes on whatever cores there are.
 """
@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from sweeping import emulator
 
+from benchmarks.sweeping import emulator
 from exporter.demo.scenario import REGIONS
 
 GZIP = {"Accept-Encoding": "gzip"}

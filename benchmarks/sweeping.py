@@ -1,6 +1,6 @@
 """Sweeping against Cloud Custodian (wall time) and against a bare boto3 loop (CPU), side by side on one emulator.
 
-python benchmarks/sweeping.py [--keys 1000] [--regions 4] [--latency 15ms] [--custodian PROGRAM]
+python -m benchmarks.sweeping [--keys 1000] [--regions 4] [--latency 15ms] [--custodian PROGRAM]
 """
 
 import argparse
