@@ -66,6 +66,7 @@ class Memory:
 
     Attributes:
         home_id: the account of the home credentials.
+        home_error: what stood in the way when it was last asked for, `""` for nothing.
         organization: account id to name of every active account of the organization.
         regions: account id to its enabled regions.
         account_errors: account id to what stood in the way when it was last prepared, `""` for nothing.
@@ -73,6 +74,7 @@ class Memory:
     """
 
     home_id: str | None = None
+    home_error: str = ""
     organization: dict[str, str] = field(default_factory=dict)
     regions: dict[str, Regions] = field(default_factory=dict)
     account_errors: dict[str, str] = field(default_factory=dict)
@@ -113,6 +115,7 @@ class Discovery:
         self._monotonic = monotonic
         self._identities: dict[tuple[str, str], RoleIdentity] = {}
         self._errors: dict[tuple[str, Identity], str] = {}
+        self._seeking_home = False
 
     async def look(self) -> AsyncGenerator[Watch, None]:
         """Ask AWS for accounts and regions, telling what is known about once a second and at the end.
@@ -120,14 +123,16 @@ class Discovery:
         So an account that hangs keeps none of the others waiting. Never raises TargetError: failures are part of the
         answer.
         """
-        tasks = {asyncio.create_task(self._find_home()), asyncio.create_task(self._list_organization())}
+        self._seeking_home = self._settings.home_account
+        sources = {asyncio.create_task(self._find_home()), asyncio.create_task(self._list_organization())}
+        tasks: set[asyncio.Task[None]] = set(sources)
         started: set[tuple[str, Identity]] = set()
         told_at = self._monotonic()
         try:
+            accounts = self._accounts()
             while True:
-                for account in self._accounts():
-                    way = (account.account_id, account.identity)
-                    if way not in started and account.identity is not self._home.identity:
+                for account in accounts:
+                    if (way := (account.account_id, account.identity)) not in started:
                         started.add(way)
                         tasks.add(asyncio.create_task(self._prepare(account)))
                 if not tasks:
@@ -135,6 +140,7 @@ class Discovery:
                 done, tasks = await asyncio.wait(tasks, timeout=_TELL_EVERY, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
+                accounts = self._accounts() if done & sources else []
                 if self._monotonic() - told_at >= _TELL_EVERY:
                     told_at = self._monotonic()
                     yield self._watch()
@@ -145,16 +151,27 @@ class Discovery:
 
     def _watch(self) -> Watch:
         accesses: dict[Target, Access] = {}
-        errors: dict[str, str] = {}
         accounts = self._accounts()
         for account in accounts:
             for region in self._regions_of(account):
                 target = Target(account.account_id, region)
                 accesses.setdefault(target, Access(target, account.identity, self._name(account)))
-        for account_id in (*([HOME] if self._known.home_id is None else []), *(found.account_id for found in accounts)):
-            if account_id in self._known.account_errors:
-                errors[account_id] = self._known.account_errors[account_id]
-        return Watch(accesses, errors, self._known.organization_error if self._settings.organization.enabled else None)
+        organization_error = self._known.organization_error if self._settings.organization.enabled else None
+        return Watch(accesses, self._account_errors(accounts), organization_error)
+
+    def _account_errors(self, accounts: Iterable[_Account]) -> Mapping[str, str]:
+        """Return what stands in the way of each account, which is up when none of the ways into it fails."""
+        known, errors = self._known, dict[str, str]()
+        if self._settings.home_account and (known.home_error or known.home_id is not None):
+            errors[known.home_id or HOME] = known.home_error
+        for account in accounts:
+            error = self._errors.get((account.account_id, account.identity))
+            if error is None:  # not tried yet since the settings changed
+                error = known.account_errors.get(account.account_id)
+            if error is not None:
+                errors[account.account_id] = errors.get(account.account_id) or error
+        known.account_errors = errors
+        return frozen(errors)
 
     def _accounts(self) -> list[_Account]:
         """Return every way into an account, in the order in which they win where they meet."""
@@ -166,7 +183,9 @@ class Discovery:
             found.append(_Account(listed.role_arn.split(":")[4], listed.name, role, listed.regions))
         known = {account.account_id for account in found}
         wanted = self._settings.organization
-        for account_id, name in self._known.organization.items() if wanted.enabled else ():
+        # While the home account is not known, it would be taken for one that needs a role.
+        unsettled = self._seeking_home and self._known.home_id is None
+        for account_id, name in self._known.organization.items() if wanted.enabled and not unsettled else ():
             out = account_id in known or account_id in wanted.exclude
             if not out and (not wanted.include or account_id in wanted.include):
                 arn = f"arn:{self._partition}:iam::{account_id}:role/{wanted.role_name}"
@@ -205,24 +224,19 @@ class Discovery:
                 self._known.regions[account.account_id] = Regions(names, self._monotonic())
         except TargetError as failure:
             error = str(failure)
-        self._note(account.account_id, account.identity, error)
+        self._errors[account.account_id, account.identity] = error
 
     async def _find_home(self) -> None:
-        """Learn the id of the home account, and prepare it."""
+        """Learn the id of the home account."""
         if not self._settings.home_account:
             return
         try:
             self._known.home_id = await self._ask(self._home, GET_CALLER_IDENTITY, _caller_account)
         except TargetError as failure:
-            self._note(self._known.home_id or HOME, self._home.identity, str(failure))
+            self._known.home_error = str(failure)
         else:
-            await self._prepare(_Account(self._known.home_id, "", self._home.identity, ()))
-
-    def _note(self, account_id: str, identity: Identity, error: str) -> None:
-        """Remember what became of one way into an account; the account is up when none of its ways fails."""
-        self._errors[account_id, identity] = error
-        of_account = (why for (each, _), why in self._errors.items() if each == account_id)
-        self._known.account_errors[account_id] = next(filter(None, of_account), "")
+            self._known.home_error = ""
+        self._seeking_home = False
 
     async def _list_organization(self) -> None:
         """Renew the list of the organization's accounts."""

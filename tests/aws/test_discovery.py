@@ -163,6 +163,18 @@ class TestOrganization:
         assert watch.organization_error == ""
         assert org.world.counts.total("AssumeRole") == 2
 
+    def test_the_home_account_needs_no_role_even_if_it_is_known_last(self, org: "Lab") -> None:
+        org.faults.latency(0.3, operation="GetCallerIdentity")
+        watch = org.discover(organization=organization())
+        assert not any(watch.account_errors.values())
+        assert org.world.counts.total("AssumeRole") == 2
+
+    def test_a_home_account_that_can_not_be_asked_for_keeps_the_others_from_nothing(self, org: "Lab") -> None:
+        org.faults.deny(operation="GetCallerIdentity")
+        watch = org.discover(organization=organization())
+        assert accounts(watch) == {PAYMENTS, ANALYTICS}
+        assert watch.account_errors[UNKNOWN_HOME]
+
     def test_names_come_from_the_organization_unless_they_are_given(self, org: "Lab") -> None:
         watch = org.discover(organization=organization(), accounts=[role(PAYMENTS, name="mine")])
         names = {target.account_id: access.account_name for target, access in watch.accesses.items()}
