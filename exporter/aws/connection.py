@@ -51,10 +51,11 @@ def connect(
     telemetry: Telemetry,
     now: Callable[[], float],
     monotonic: Callable[[], float],
+    rng: random.Random | None = None,
 ) -> Connection:
     """Build everything that asks AWS; no request is sent yet. Belongs to the event loop that awaits it.
 
-    `memory` is what an earlier connection of the process knew of accounts and regions.
+    `memory` is what an earlier connection of the process knew of accounts and regions; `rng` draws the jitter.
     """
     aws, concurrency = settings.aws, settings.refresh.concurrency
     clients = Clients(connect_timeout=aws.connect_timeout, read_timeout=aws.read_timeout, connections=concurrency)
@@ -65,7 +66,7 @@ def connect(
         concurrency=concurrency,
         request_rate=aws.request_rate,
         telemetry=telemetry,
-        rng=random.Random(),  # noqa: S311 - jitter
+        rng=rng or random.Random(),  # noqa: S311 - jitter
     )
     region, partition = _home_region(settings)
     where = Target(HOME, region)

@@ -20,20 +20,28 @@ from tests.aws.harness import (
     OpenLab,
     OpenStation,
     Station,
+    Workshop,
     brisk,
     watching,
 )
 
 
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Workshop]:
+    shared = Workshop()
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def open_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenLab]:
+def open_lab(monkeypatch: pytest.MonkeyPatch, workshop: Workshop) -> Iterator[OpenLab]:
     """Serve a world, with the environment of the process pointing at it."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     with ExitStack() as stack:
 
         def opened(world: World, *, hurry: float = 1.0) -> Lab:
-            lab = Lab(world, stack, hurry)
+            lab = Lab(world, stack, hurry, workshop)
             for name, value in environment(lab.emulator.url).items():
                 monkeypatch.setenv(name, value)
             return lab

@@ -113,19 +113,43 @@ class Heard:
         self.target_count = count
 
 
+class Workshop:
+    """What all labs of a test run share, since it takes longer to make than most tests: boto3 clients.
+
+    For their sake every lab is served on the same port, one after the other.
+    """
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._clients: dict[tuple[float, int], Clients] = {}
+
+    def clients(self, *, read_timeout: float, connections: int) -> Clients:
+        made = self._clients.get((read_timeout, connections))
+        if made is None:
+            made = Clients(connect_timeout=1.0, read_timeout=read_timeout, connections=connections)
+            self._clients[read_timeout, connections] = made
+        return made
+
+    def close(self) -> None:
+        for clients in self._clients.values():
+            clients.close()
+
+
 class Lab:
     """An emulated world that is served, and the exporter's AWS side pointed at it.
 
     Everything runs in one event loop that lasts as long as the lab, and whose clock is `hurry` times as fast as ours.
     """
 
-    def __init__(self, world: World, stack: ExitStack, hurry: float) -> None:
+    def __init__(self, world: World, stack: ExitStack, hurry: float, workshop: Workshop) -> None:
         self.world = world
-        self.emulator = stack.enter_context(EmulatorServer(world))
+        self.emulator = stack.enter_context(EmulatorServer(world, workshop.port))
+        workshop.port = int(self.emulator.url.rpartition(":")[2])
         self.heard = Heard()
         self.monotonic = Clock(time.monotonic)
         self._runner = stack.enter_context(asyncio.Runner(loop_factory=lambda: HurriedLoop(hurry)))
         self._stack = stack
+        self._workshop = workshop
 
     @property
     def faults(self) -> Faults:
@@ -147,10 +171,8 @@ class Lab:
         rng: random.Random | None = None,
     ) -> Calls:
         """Return what sends requests, in a hurry unless it is told otherwise."""
-        clients = Clients(connect_timeout=1.0, read_timeout=read_timeout, connections=concurrency)
-        self._stack.callback(clients.close)
         return Calls(
-            clients=clients,
+            clients=self._workshop.clients(read_timeout=read_timeout, connections=concurrency),
             workers=self.workers(concurrency),
             concurrency=concurrency,
             request_rate=request_rate,
@@ -188,6 +210,7 @@ class Lab:
             telemetry=self.heard,
             now=self.world.agenda.time,
             monotonic=self.monotonic,
+            rng=Hasty(),
         )
         self._stack.callback(connection.close)
         return connection
@@ -289,7 +312,7 @@ class Station:
         self.publications += 1
 
 
-def brisk(settings: Settings, *, interval: float = 0.1, full_interval: float = 0.3) -> Settings:
+def brisk(settings: Settings, *, interval: float = 0.05, full_interval: float = 0.15) -> Settings:
     """Return the settings with intervals that are shorter than anybody may configure."""
     refresh = settings.refresh.model_copy(update={"interval": interval, "fallback_interval": full_interval})
     return settings.model_copy(update={"refresh": refresh})

@@ -26,7 +26,7 @@ from exporter.demo.world import World
 from exporter.inventory import Inventory
 from exporter.model import Key, PassKind, Target, TargetState, Transition
 from exporter.settings import Settings
-from tests.aws.harness import Heard, watching
+from tests.aws.harness import Hasty, Heard, watching
 
 HOME, MEMBER = "123456789012", "222233334444"  # the first is moto's
 ROLE = f"arn:aws:iam::{MEMBER}:role/KmsExporter"
@@ -61,7 +61,9 @@ class Side:
         )
 
     def discover(self, settings: Settings) -> Watch:
-        self.connection = connect(settings, memory=Memory(), telemetry=Heard(), now=time.time, monotonic=time.monotonic)
+        self.connection = connect(
+            settings, memory=Memory(), telemetry=Heard(), now=time.time, monotonic=time.monotonic, rng=Hasty()
+        )
         return self.runner.run(_last(self.connection))
 
     def sweep(self, watch: Watch, kind: PassKind) -> None:

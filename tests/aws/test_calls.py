@@ -39,8 +39,8 @@ def describe(
 
 @pytest.fixture
 def hurried_lab(open_lab: "OpenLab") -> "Lab":
-    """A lab where the pauses after throttling pass fifty times as fast."""
-    return open_lab(World(home_regions=[REGION]), hurry=50)
+    """A lab where the pauses after throttling pass a hundred times as fast."""
+    return open_lab(World(home_regions=[REGION]), hurry=100)
 
 
 def warm_up(lab: "Lab", calls: Calls) -> None:
@@ -139,7 +139,7 @@ class TestRetries:
     def test_so_does_a_single_time_out(self, lab: "Lab") -> None:
         (key_id,) = create_keys(lab, 1)
         lab.faults.hang(times=1)
-        outcomes = describe(lab, [key_id], calls=lab.calls(read_timeout=1))
+        outcomes = describe(lab, [key_id], calls=lab.calls(read_timeout=0.5))
         outcomes.raise_first()
         assert lab.world.counts.total("DescribeKey") == 2
 
@@ -240,7 +240,8 @@ class TestBudget:
         lab.run(calls.each(lab.home(), kms.DESCRIBE_KEY, range(48), request, deadline=lab.deadline())).raise_first()
         begun = min(sent_at)
         for number, at in enumerate(sorted(sent_at)):
-            assert at - begun >= (number - 8) / rate - 0.005, "eight in a row, then as the quota allows"
+            # Eight in a row, then as the quota allows; a thread that is slow to start says nothing about that.
+            assert at - begun >= (number - 8) / rate - 0.1
 
     def test_each_target_and_operation_has_its_own(self, lab: "Lab") -> None:
         slow = Operation("kms", "DescribeKey", quota=0.1)

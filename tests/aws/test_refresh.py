@@ -71,8 +71,9 @@ class TestReadiness:
     def test_an_account_that_is_found_down_last_does_not_either(
         self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
     ) -> None:
-        both.faults.hang(operation="AssumeRole")
-        station = open_station(both, slow=True, read_timeout=1.5, organization={"enabled": True})
+        both.faults.latency(1.7, operation="AssumeRole")
+        both.world.add_role(PAYMENTS, "KmsExporter", assumable=False)
+        station = open_station(both, slow=True, organization={"enabled": True})
         eventually(lambda: station.is_up(IRELAND) and station.is_up(VIRGINIA))
         assert not station.refresher.ready, "there may be more targets than those"
         eventually(lambda: station.refresher.ready)
@@ -235,8 +236,8 @@ class TestDiscovery:
     def test_an_account_that_leaves_is_watched_no_more_not_even_by_a_pass_under_way(
         self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
     ) -> None:
-        under_way = both.faults.hang(operation="ListKeys", account_id=PAYMENTS)
-        station = open_station(both, slow=True, organization={"enabled": True}, read_timeout=1)
+        under_way = both.faults.latency(2.0, operation="ListKeys", account_id=PAYMENTS)
+        station = open_station(both, slow=True, organization={"enabled": True})
         eventually(lambda: station.is_up(IRELAND) and station.is_up(VIRGINIA) and under_way.hits)
         both.world.accounts[PAYMENTS].member = False
         both.monotonic.advance(300)

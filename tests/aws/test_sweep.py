@@ -91,10 +91,11 @@ class TestFullPass:
         assert watched.asked == {"ListKeys": 1, "ListAliases": 1, "DescribeKey": 25}
 
     def test_its_requests_grow_with_the_pages(self, watched: Watched) -> None:
-        for number in range(1001):
-            watched.vault.create_key(alias=f"alias/{number:04}")
+        for number in range(1000):
+            watched.vault.create_key(manager="AWS", alias=f"alias/aws/{number:04}")
+        watched.vault.create_key(alias="alias/own")
         watched.full()
-        assert watched.asked == {"ListKeys": 2, "ListAliases": 11, "DescribeKey": 1001}
+        assert watched.asked == {"ListKeys": 2, "ListAliases": 11, "DescribeKey": 1}
 
     def test_an_empty_region_costs_two_requests(self, watched: Watched) -> None:
         watched.full()
@@ -393,7 +394,7 @@ class TestPartsThatFail:
         assert not watched.told
 
     def test_aliases_that_are_throttled_for_good_leave_time_for_the_keys(self, open_lab: "OpenLab") -> None:
-        watched = Watched(open_lab(World(home_regions=[REGION]), hurry=50))
+        watched = Watched(open_lab(World(home_regions=[REGION]), hurry=100))
         watched.full()
         ids = {watched.vault.create_key().key_id for _ in range(30)}
         watched.lab.faults.throttle(operation="ListAliases")
