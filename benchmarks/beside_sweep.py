@@ -77,16 +77,23 @@ def sample(measure: Callable[[], float], seconds: float) -> list[float]:
     return sorted(found)
 
 
-def beside_a_full_pass(*, keys: int, seconds: float) -> None:
+def beside_a_full_pass(*, keys: int, seconds: float, latency: str, request_rate: str) -> None:
     """Print scrape times of an idle process and of one that sweeps without a pause."""
-    with emulator(keys=keys, regions=1, latency="0ms") as env:
+    with emulator(keys=keys, regions=1, latency=latency) as env:
         with exporter(env, "--refresh.interval", "1d", "--refresh.fallback_interval", "1d") as idle:
             quiet = sample(lambda: idle.seconds("/metrics"), seconds)
-        busy_options = ("--refresh.interval", "5s", "--refresh.fallback_interval", "5s", "--aws.request_rate", "1")
+        busy_options = (
+            "--refresh.interval",
+            "5s",
+            "--refresh.fallback_interval",
+            "5s",
+            "--aws.request_rate",
+            request_rate,
+        )
         with exporter(env, *busy_options) as busy:
             loaded = sample(lambda: busy.seconds("/metrics"), seconds)
     p50, p99 = statistics.median(quiet), loaded[int(len(loaded) * 0.99)]
-    print(f"Scrapes (gzip) of {keys} keys")
+    print(f"Scrapes (gzip) of {keys} keys; AWS answers in {latency}, request_rate {request_rate}")
     print(f"  idle, p50                   {p50 * 1000:7.2f} ms   ({len(quiet)} scrapes)")
     print(f"  during full passes, p50     {statistics.median(loaded) * 1000:7.2f} ms   ({len(loaded)} scrapes)")
     print(f"  during full passes, p99     {p99 * 1000:7.2f} ms")
@@ -119,7 +126,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15)
     options = parser.parse_args()
     os.environ.pop("http_proxy", None)
-    beside_a_full_pass(keys=options.keys, seconds=options.seconds)
+    beside_a_full_pass(keys=options.keys, seconds=options.seconds, latency="15ms", request_rate="0.2")
+    beside_a_full_pass(keys=options.keys, seconds=options.seconds, latency="0ms", request_rate="1")
     many_keys(keys=options.many)
 
 
