@@ -24,13 +24,13 @@ class TargetError(ExporterError):
     Attributes:
         target: the account and region asked.
         operation: the AWS operation, such as `ListKeys`.
-        reason: the AWS error code, or one of `timeout`, `connection`, `credentials`, `invalid_response`.
+        reason: the AWS error code, or one of `timeout`, `connection`, `credentials`, `invalid_response`; for
+            what nobody foresaw, the name of the exception.
     """
 
     def __init__(self, target: "Target", operation: str, reason: str, detail: str = "") -> None:
-        super().__init__(
-            f"{operation} in {target.account_id}/{target.region}: {reason}{f': {detail}' if detail else ''}"
-        )
+        what = f"{operation} in {target}: {reason}"
+        super().__init__(f"{what}: {detail}" if detail else what)
         self.target = target
         self.operation = operation
         self.reason = reason

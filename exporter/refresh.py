@@ -25,7 +25,8 @@ _TICK: Final = 1.0
 _DISCOVER_EVERY: Final = 300.0
 _DISCOVER_AGAIN: Final = 30.0
 """Seconds until accounts and regions are asked for anew; sooner when that failed for some."""
-_SOURCE: Final = "sweep"
+SOURCE: Final = "sweep"
+"""How changes that passes find are told apart from those that other sources will."""
 _ALARMING: Final = frozenset({TransitionKind.SCHEDULED, TransitionKind.RESCHEDULED, TransitionKind.DELETED})
 
 
@@ -275,7 +276,7 @@ class Refresher:
 
     def _tell_transitions(self, transitions: tuple[Transition, ...]) -> None:
         for transition in transitions:
-            self._telemetry.change(_SOURCE, transition.kind)
+            self._telemetry.change(SOURCE, transition.kind)
             key, at = transition.key, transition.key.deletion.at if transition.key.deletion else None
             write = self._log.warning if transition.kind in _ALARMING else self._log.info
             write(

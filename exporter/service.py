@@ -18,8 +18,8 @@ from exporter.exposition.background import RenderThread
 from exporter.exposition.renderer import Renderer
 from exporter.inventory import Inventory
 from exporter.log import Log
-from exporter.model import Snapshot
-from exporter.refresh import Refresher
+from exporter.model import Snapshot, TransitionKind
+from exporter.refresh import SOURCE, Refresher
 from exporter.settings import Loaded, Settings, changed_at_restart, tag_label
 from exporter.telemetry import Telemetry
 
@@ -48,6 +48,7 @@ class Service:
             CollectorRegistry(), version=exporter.__version__, revision=revision, loaded_at=self.now()
         )
         self._telemetry.refresh_interval(settings.refresh.interval)
+        self._telemetry.expect_changes(SOURCE, TransitionKind)
         self._inventory = Inventory(
             keep_failed=settings.refresh.keep_failed,
             keep_tombstones=settings.deletions.keep_tombstones,

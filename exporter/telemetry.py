@@ -3,7 +3,7 @@
 import platform
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Final, TypeVar
 
@@ -163,6 +163,11 @@ class Telemetry:
     def pass_ended(self, mode: str, seconds: float) -> None:
         """Count a pass over a target, `full` or `changes`, that took `seconds`, whether it succeeded or not."""
         self._pass_seconds.observe(seconds, mode)
+
+    def expect_changes(self, source: str, events: Iterable[str]) -> None:
+        """Show these changes at 0: without that, `increase` does not see the first of each."""
+        for event in events:
+            self._changes.labels(source, event)
 
     def change(self, source: str, event: str) -> None:
         """Count a change of a key."""

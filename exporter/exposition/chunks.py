@@ -55,14 +55,21 @@ class ChunkWriter:
         yield self._summary(keys, given)
 
     def _exported(self, keys: Keys) -> Iterable[Key]:
-        """Choose the keys that have series of their own; those of a manager that AWS may add one day do."""
+        """Choose the keys that have series of their own; those of a manager that AWS may add one day do.
+
+        `pending` has those that an alert may be about, so that alerts are the same in each mode.
+        """
         match self._export:
             case "all":
                 return keys.by_id.values()
             case "customer":
                 return (key for key in keys.by_id.values() if key.key_manager != "AWS")
             case "pending":
-                return (key for key in keys.by_id.values() if key.pending or key.key_id in keys.cancelled_at)
+                return (
+                    key
+                    for key in keys.by_id.values()
+                    if key.pending or key.key_id in keys.cancelled_at or key.material_expires_at is not None
+                )
 
     def _tags(self, key: Key) -> str:
         """Render the exported tags; one that the key does not have is empty, which Prometheus takes for absent."""

@@ -142,6 +142,13 @@ def test_without_credentials_it_runs_and_says_so():
         assert any("Unable to locate credentials" in line for line in process.events("account_failed"))
 
 
+def test_the_demo_takes_nothing_of_the_users_aws_configuration():
+    theirs = {"AWS_PROFILE": "production", "AWS_ENDPOINT_URL_KMS": "http://127.0.0.1:9", "AWS_REGION": "us-gov-west-1"}
+    with exporter_process("demo", env=theirs) as process:
+        process.ready()
+        assert pending(process.metrics())
+
+
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "exporter", *arguments],

@@ -1,6 +1,7 @@
 """What the page says of keys, one fact at a time."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -111,6 +112,12 @@ class TestExport:
 
     def test_pending_has_the_keys_on_their_way_to_deletion(self) -> None:
         assert key_ids(page(ENABLED, PENDING, WAITING, export="pending")) == {"pending", "waiting"}
+
+    def test_pending_has_the_keys_whose_material_expires(self) -> None:
+        imported = replace(ENABLED, key_id="imported", material_expires_at=NOW + DAY)
+        lines = page(ENABLED, imported, export="pending")
+        assert values(lines, "kms_key_material_expires_timestamp_seconds").keys() == {f'{K}="imported"'}
+        assert key_ids(lines) == {"imported"}
 
     def test_pending_keeps_a_key_whose_deletion_was_cancelled_at_zero(self) -> None:
         lines = page(ENABLED, PENDING, export="pending", cancelled_at={"enabled": NOW - HOUR})

@@ -82,7 +82,9 @@ class PlainCollector:
             chosen = {
                 "all": True,
                 "customer": key.key_manager == "CUSTOMER",
-                "pending": key.state in PENDING_STATES or key.key_id in keys.cancelled_at,
+                "pending": key.state in PENDING_STATES
+                or key.key_id in keys.cancelled_at
+                or key.material_expires_at is not None,
             }
             if chosen[self._export]:
                 for name, labels, value in self._of_key(state, keys, key):

@@ -63,6 +63,11 @@ def test_passes_are_timed_by_mode_from_zero(telemetry: Telemetry) -> None:
     assert value(telemetry, "kms_exporter_target_refresh_duration_seconds_count", mode="changes") == 0
 
 
+def test_changes_that_may_come_are_there_at_zero(telemetry: Telemetry) -> None:
+    telemetry.expect_changes("sweep", ["deleted"])
+    assert value(telemetry, "kms_exporter_change_events_total", source="sweep", event="deleted") == 0
+
+
 def test_changes_are_counted(telemetry: Telemetry) -> None:
     telemetry.change("sweep", "deletion_scheduled")
     telemetry.change("sweep", "deletion_scheduled")
