@@ -167,8 +167,8 @@ class Keys(Section):
 
     export: Literal["customer", "pending", "all"] = Field(
         default="customer",
-        description="Keys that have series of their own: `customer` managed ones; `pending`, those that an alert may be "
-        "about (pending deletion, cancelled lately, or with imported material that expires); or "
+        description="Keys that have series of their own: `customer` managed ones; `pending`, those that an alert may "
+        "be about (pending deletion, cancelled lately, or with imported material that expires); or "
         "`all`, AWS managed ones included, which are described then. Every key is counted in `kms_keys` in each mode.",
     )
     tags: Annotated[tuple[TagKey, ...], FromText, Unique, LabelsApart] = Field(
