@@ -92,6 +92,128 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduling:
+    """The call that scheduled a deletion, as CloudTrail recorded it.
+
+    Attributes:
+        at: when it was made.
+        by: the principal as people know it (`alice`, `Deploy/build-42`, `root`); `""` where principals are hidden.
+        principal_arn: the same in full; `""` where it is hidden or CloudTrail tells none.
+        event_id: CloudTrail's id of the event.
+        window: the waiting period that was asked for, in seconds; None where the event does not tell.
+    """
+
+    at: float
+    by: str = ""
+    principal_arn: str = ""
+    event_id: str = ""
+    window: float | None = None
+
+
+class UsageCase(StrEnum):
+    """What GetKeyLastUsage proves (https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyLastUsage.html)."""
+
+    USED = "used"
+    NEVER = "never used"
+    """No use on record, and the record begins with the key."""
+    UNKNOWN = "unknown"
+    """No use on record, but the key is older than the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The last successful cryptographic use of a key; AWS tells it up to an hour late.
+
+    Attributes:
+        tracked_since: start of AWS's record: absence of a use before it proves nothing.
+        last_used_at: None where no use is on record.
+        operation: what was last done with the key, such as `Decrypt`; `""` without a use.
+        event_id: CloudTrail's id of that use; `""` without one.
+    """
+
+    case: UsageCase
+    tracked_since: float | None = None
+    last_used_at: float | None = None
+    operation: str = ""
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """The grants on a key: who was handed its use, most often an AWS service that keeps something encrypted under it.
+
+    Attributes:
+        count: of all of them.
+        grantees: the grantee principals, services before other principals, each once, sorted.
+    """
+
+    count: int
+    grantees: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedUses:
+    """Attempts to use a key that failed because it is pending deletion, since it was scheduled.
+
+    Attributes:
+        count: each event once; at least so many where AWS could not tell all of them in time.
+        last_at: the newest; None without any.
+        last_by: whose attempt that was, as `Scheduling.by`.
+        last_operation: what was attempted.
+    """
+
+    count: int
+    last_at: float | None = None
+    last_by: str = ""
+    last_operation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about a key beyond the key itself; each fact is None until its source has answered.
+
+    Attributes:
+        scheduling: who scheduled the deletion, and when.
+        scheduling_looked_up: whether CloudTrail's 90 days were searched: then None above means that it was earlier.
+        approval: the value of the acknowledgement tag, which stood on the key before it was scheduled.
+        approval_looked_up: whether the tags were read: then None above means that there is none.
+    """
+
+    scheduling: Scheduling | None = None
+    scheduling_looked_up: bool = False
+    usage: Usage | None = None
+    grants: Grants | None = None
+    denied_uses: DeniedUses | None = None
+    approval: str | None = None
+    approval_looked_up: bool = False
+
+
+class Source(StrEnum):
+    """Where evidence comes from: each may be denied or fail for itself, and degrades its own fact alone."""
+
+    SCHEDULED_BY = "scheduled_by"
+    DENIED_USES = "denied_uses"
+    LAST_USAGE = "last_usage"
+    GRANTS = "grants"
+    ACKNOWLEDGEMENT_TAG = "acknowledgement_tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What an inquiry into keys of one target found out.
+
+    Attributes:
+        evidence: each key as it was when it was asked about, with everything that is known now.
+        sources: what became of each source that was asked: `""`, or the text of what stood in the way.
+        errors: calls that failed.
+    """
+
+    evidence: tuple[tuple[Key, Evidence], ...] = ()
+    sources: Mapping[Source, str] = field(default_factory=frozen)
+    errors: tuple["TargetError", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Tombstone:
     """A key that was pending and is gone.
 
@@ -127,6 +249,7 @@ class Keys:
         scheduled_at: key id to when its deletion was first seen, for pending keys that were seen not pending before.
         cancelled_at: key id to when its cancelled deletion was seen; kept as long as a tombstone.
         tombstones: key id to the tombstone.
+        evidence: key id to what its deletion, or its use, is known to be about; only of keys in `by_id`.
         complete: whether a pass went through to its end since the last time that a key was dropped unanswered for: only
             then is a key that is not here known not to exist.
     """
@@ -136,6 +259,7 @@ class Keys:
     scheduled_at: Mapping[str, float] = field(default_factory=frozen)
     cancelled_at: Mapping[str, float] = field(default_factory=frozen)
     tombstones: Mapping[str, Tombstone] = field(default_factory=frozen)
+    evidence: Mapping[str, Evidence] = field(default_factory=frozen)
     complete: bool = True
 
 
@@ -152,6 +276,7 @@ class TargetState:
         unreadable: key id to why it could not be described.
         errors: `(operation, reason)` to the count of failed passes and calls since the process started.
         last_error: the text of the last failed pass; `""` while `up`.
+        sources: what became of each source of evidence when it was last asked: `""`, or what stood in the way.
         account_name: from the configuration or the organization, `""` without one.
     """
 
@@ -164,28 +289,7 @@ class TargetState:
     unreadable: Mapping[str, Unreadable] = field(default_factory=frozen)
     errors: Mapping[tuple[str, str], int] = field(default_factory=frozen)
     last_error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything that is known at one moment; what a scrape serves.
-
-    Attributes:
-        taken_at: when it was published.
-        keys_version: grows whenever what is known of keys changed in any target: two snapshots with the same number
-            have the same key series.
-        targets: sorted by account and region.
-        accounts: account id to whether its role and regions could be had.
-        account_errors: account id to why it is down; accounts that are up are absent.
-        organization: whether the organization's accounts could be listed; None where it is not asked.
-    """
-
-    taken_at: float = 0.0
-    keys_version: int = 0
-    targets: tuple[TargetState, ...] = ()
-    accounts: Mapping[str, bool] = field(default_factory=frozen)
-    account_errors: Mapping[str, str] = field(default_factory=frozen)
-    organization: bool | None = None
+    sources: Mapping[Source, str] = field(default_factory=frozen)
 
 
 class PassKind(StrEnum):
@@ -246,3 +350,27 @@ class Transition:
     key: Key
     before: str
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that is known at one moment; what a scrape serves.
+
+    Attributes:
+        taken_at: when it was published.
+        keys_version: grows whenever what is known of keys changed in any target: two snapshots with the same number
+            have the same key series.
+        targets: sorted by account and region.
+        accounts: account id to whether its role and regions could be had.
+        account_errors: account id to why it is down; accounts that are up are absent.
+        transitions: the latest changes, newest first.
+        organization: whether the organization's accounts could be listed; None where it is not asked.
+    """
+
+    taken_at: float = 0.0
+    keys_version: int = 0
+    targets: tuple[TargetState, ...] = ()
+    accounts: Mapping[str, bool] = field(default_factory=frozen)
+    account_errors: Mapping[str, str] = field(default_factory=frozen)
+    transitions: tuple[Transition, ...] = ()
+    organization: bool | None = None

@@ -7,23 +7,33 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from exporter.settings.durations import Duration
 from exporter.settings.values import (
+    NO_END,
     AccountId,
+    Day,
     ExternalId,
     FromText,
+    KeyPattern,
     LabelsApart,
+    Link,
     ListenAddress,
+    OptionalAccountId,
+    OptionalRegion,
+    OptionalTagKey,
+    Reason,
     Region,
     RoleArn,
     RoleName,
+    ShortText,
     TagKey,
     TelemetryPath,
     Unique,
+    names_every_key,
     split_address,
 )
 
@@ -73,6 +83,9 @@ class Web(Section):
     telemetry_path: Annotated[TelemetryPath, AtRestart()] = Field(
         default="/metrics", description="Where the metrics are."
     )
+    runbook_url: Annotated[Link, AtRestart()] = Field(
+        default="", description="Link to your own runbook, shown beside each pending key on the status page."
+    )
 
     @property
     def address(self) -> tuple[str, int]:
@@ -80,7 +93,19 @@ class Web(Section):
         return split_address(self.listen_address)
 
 
-class Account(Section):
+class Item(Section):
+    """An object in a list of a configuration."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unset(cls, data: Any) -> Any:
+        """Take a known option without a value (`name:` in YAML) as not given."""
+        if not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
+
+
+class Account(Item):
     """An account watched through a role in it."""
 
     role_arn: RoleArn = Field(description="The role to assume.")
@@ -91,14 +116,6 @@ class Account(Section):
     regions: Annotated[tuple[Region, ...], FromText, Unique] = Field(
         default=(), description="Regions to watch in this account; empty = those of `aws.regions`."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_unset(cls, data: Any) -> Any:
-        """Take a known option without a value (`name:` in YAML) as not given."""
-        if not isinstance(data, dict):
-            return data
-        return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
 
 
 class Organization(Section):
@@ -174,6 +191,11 @@ class Keys(Section):
     tags: Annotated[tuple[TagKey, ...], FromText, Unique, LabelsApart] = Field(
         default=(), description="Tags exported as `tag_<name>` labels of `kms_key_info`."
     )
+    last_usage: bool = Field(
+        default=False,
+        description="Also ask when keys that are not pending deletion were last used, about once a day each, as slowly "
+        "as the request budget of GetKeyLastUsage (5 a second) says.",
+    )
 
 
 class Refresh(Section):
@@ -204,9 +226,57 @@ class Refresh(Section):
                 yield Conflict(name, "is shorter than {interval}", "the same or longer")
 
 
+class Changes(Section):
+    """Where changes of keys are learned from, beside sweeps."""
+
+    cloudtrail: bool = Field(
+        default=True,
+        description="Ask CloudTrail (LookupEvents, free of charge) who scheduled a deletion and when, and which uses "
+        "of a pending key were denied.",
+    )
+
+
+class Acknowledgement(Item):
+    """A deletion that is declared intended."""
+
+    key: KeyPattern = Field(description="ARN, id or alias (`alias/name`) of the key; `*` and `?` as in file names.")
+    account: OptionalAccountId = Field(default="", description="Only in this account; empty = in any.")
+    region: OptionalRegion = Field(default="", description="Only in this region; empty = in any.")
+    reason: Reason = Field(description="Why the deletion is intended.")
+    approved_by: ShortText = Field(default="", description="Who approved it.")
+    ticket: ShortText = Field(default="", description="The ticket or change that says so.")
+    until: Day = Field(default=NO_END, description="Last day, in UTC, on which the declaration holds; empty = no end.")
+    all_keys: bool = Field(
+        default=False, description="Must be true where `key` names no key in particular, such as `*` or `alias/*`."
+    )
+
+    @field_validator("all_keys")
+    @classmethod
+    def _meant(cls, all_keys: bool, info: ValidationInfo) -> bool:
+        """What silences every key must be meant."""
+        key = info.data.get("key", "")
+        if not all_keys and key and names_every_key(key):
+            raise ValueError(f"must be true for the key {key!r}, which acknowledges the deletion of every key")
+        return all_keys
+
+
 class Deletions(Section):
     """What is told of deletions."""
 
+    acknowledgements: Annotated[tuple[Acknowledgement, ...], FromText] = Field(
+        default=(), description="Deletions that are declared intended: they stay visible, and page nobody."
+    )
+    acknowledgement_tag: OptionalTagKey = Field(
+        default="kms-exporter/deletion-approved",
+        description="Tag that declares a key's deletion intended when it was set before the deletion was scheduled (a "
+        "pending key can't be tagged). Its value is the reason; `until=2027-01-31`, `ticket=...` and `by=...` in it "
+        "are understood. Empty = no tag does.",
+    )
+    last_usage: bool = Field(default=True, description="Ask when pending keys were last used (GetKeyLastUsage).")
+    grants: bool = Field(default=True, description="Ask for the grants on pending keys (ListGrants).")
+    scheduled_by: bool = Field(
+        default=True, description="Tell who scheduled a deletion, and who was denied a use. False hides it everywhere."
+    )
     keep_tombstones: Duration = Field(
         default=604_800,
         ge=0,
@@ -235,6 +305,7 @@ class Settings(BaseSettings):
     aws: Aws = Aws()
     keys: Keys = Keys()
     refresh: Refresh = Refresh()
+    changes: Changes = Changes()
     deletions: Deletions = Deletions()
     log: Log = Log()
 

@@ -1,16 +1,20 @@
 """The kinds of value that options hold besides plain numbers and durations, each with its check."""
 
+import datetime as dt
 import json
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, SecretStr, StringConstraints
 
 from exporter.settings.kinds import Kind
 
-RESERVED_PATHS: Final = ("/", "/healthz", "/readyz", "/api/v1/keys", "/-/reload")
+RESERVED_PATHS: Final = ("/", "/healthz", "/readyz", "/api/v1/keys", "/api/v1/openapi.json", "/-/reload")
 """Paths that the web server answers itself, whatever `web.telemetry_path` says."""
+
+NO_END: Final = dt.date.max
+"""The day until which something holds that has no end."""
 
 _T = TypeVar("_T")
 
@@ -113,6 +117,35 @@ def _labels_apart(tag_keys: tuple[str, ...]) -> tuple[str, ...]:
     return tag_keys
 
 
+def names_every_key(pattern: str) -> bool:
+    """Whether a pattern of an acknowledgement says nothing about the key: `*`, `alias/*`, `arn:aws:kms:*`."""
+    return not re.sub(r"[*?\[\]!^-]|^alias/|^arn:[^/]*(/|$)|^key/", "", pattern)
+
+
+def _day(value: object) -> object:
+    """Read a date as ISO 8601 writes it, and nothing else that a date could be made of; nothing is no end."""
+    if not isinstance(value, str):
+        return value
+    if not value:
+        return NO_END
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("is no date")
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("is no day of the calendar") from error
+
+
+def _show_day(day: dt.date) -> str:
+    return "" if day == NO_END else day.isoformat()
+
+
+def _link(link: str) -> str:
+    if not re.fullmatch(r"(?:https?://[\x21-\x7e]+)?", link):
+        raise ValueError("is no link")
+    return link
+
+
 ListenAddress = Annotated[
     str,
     AfterValidator(_address),
@@ -154,6 +187,40 @@ TagKey = Annotated[
     StringConstraints(min_length=1, max_length=128),
     Kind("tag key", "a tag's key of 1 to 128 characters"),
 ]
+
+OptionalTagKey = Annotated[
+    str,
+    StringConstraints(max_length=128),
+    Kind("tag key", "a tag's key of 1 to 128 characters, or nothing for none"),
+]
+OptionalAccountId = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:[0-9]{12})?$"),
+    Kind("account id", "an account's id of 12 digits, or nothing for any"),
+]
+OptionalRegion = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:[a-z]{2,8}(?:-[a-z]{2,16})+-[0-9]{1,2})?$"),
+    Kind("region", "a region's name such as eu-west-1, or nothing for any"),
+]
+KeyPattern = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2048),
+    Kind("key pattern", "a key's ARN, its id or alias/NAME, in which * stands for any text and ? for one character"),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, strip_whitespace=True),
+    Kind("text", "a text of 1 to 256 characters"),
+]
+ShortText = Annotated[str, StringConstraints(max_length=256), Kind("text", "a text of up to 256 characters")]
+Day = Annotated[
+    dt.date,
+    BeforeValidator(_day),
+    PlainSerializer(_show_day, return_type=str, when_used="json"),
+    Kind("date", "a day such as 2027-01-31, or nothing for no end", show=_show_day),
+]
+Link = Annotated[str, AfterValidator(_link), Kind("link", "a link that starts with https:// or http://, or nothing")]
 
 FromText = BeforeValidator(_list)
 """Lets a list be given as text: JSON or separated by commas."""

@@ -1,27 +1,24 @@
-"""The command line: reads the configuration, wires the rooms, and is the only place that prints."""
+"""`serve`, `demo` and `config`: the commands around the running service."""
 
-import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
-from typing import Final, NoReturn
+from typing import Final
 
 import exporter
+from exporter.cli.commands import Commands, Flags
 from exporter.demo.scenario import demo_world
 from exporter.demo.server import EmulatorServer, environment
 from exporter.demo.timeline import play
 from exporter.errors import ConfigError
 from exporter.log import start_logging
 from exporter.service import Service
-from exporter.settings import Loaded, add_options, load, show
+from exporter.settings import Loaded, load, show
 from exporter.web.app import create_app
 from exporter.web.server import serve
 
-_UNUSABLE: Final = 2
-"""The exit status for a configuration or a command line that can't be used."""
-_INTERRUPTED: Final = 130
 _SWITCH_INTERVAL: Final = 0.0005
 """How long, in seconds, a sweep may keep a scrape waiting for the interpreter."""
 _DEMO_OPTIONS: Final = {
@@ -33,73 +30,33 @@ _DEMO_OPTIONS: Final = {
 }
 """What the demo sets unless its user does."""
 
-Flags = Mapping[str, object]
-Command = Callable[[Flags, Sequence[str]], None]
+
+def add(commands: Commands) -> None:
+    """Add the commands to the command line."""
+    commands.add("serve", _serve, "watch the keys and serve their metrics to Prometheus")
+    config = commands.group("config", "check or show the configuration")
+    config.add("validate", _validate, "check the configuration; nothing is started")
+    config.add("show", _show, "print the effective configuration, each value with its source")
+    commands.add("demo", _demo, "watch an emulated AWS on this machine, with deletions that happen while you look")
 
 
-def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Run the command that `argv` (the process' arguments) names, and exit with its status."""
-    namespace, unrecognized = _parser().parse_known_args(argv)
-    command: Command = namespace.command
-    try:
-        command(vars(namespace), unrecognized)
-        sys.stdout.flush()
-    except ConfigError as error:
-        for line in str(error).splitlines():
-            print(f"kms-exporter: {line}", file=sys.stderr)
-        sys.exit(_UNUSABLE)
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `kms-exporter config show | head -1`
-    sys.exit(0)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "kms-exporter",
-        description="Prometheus exporter for AWS KMS keys that are about to be destroyed.",
-        epilog="kms-exporter COMMAND --help shows every option.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"kms-exporter {exporter.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add(commands, "serve", _serve, "watch the keys and serve their metrics to Prometheus")
-    config = commands.add_parser("config", help="check or show the configuration", allow_abbrev=False)
-    of_config = config.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add(of_config, "validate", _validate, "check the configuration; nothing is started")
-    _add(of_config, "show", _show, "print the effective configuration, each value with its source")
-    _add(commands, "demo", _demo, "watch an emulated AWS on this machine, with deletions that happen while you look")
-    return parser
-
-
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, about: str
-) -> None:
-    parser = commands.add_parser(
-        name,
-        help=about,
-        description=f"{about[0].upper()}{about[1:]}.",
-        usage="%(prog)s [--config FILE] [--SECTION.OPTION VALUE ...]",
-    )
-    add_options(parser)
-    parser.set_defaults(command=command)
-
-
-def _validate(flags: Flags, unrecognized: Sequence[str]) -> None:
+def _validate(flags: Flags, unrecognized: Sequence[str]) -> int:
     loaded = load(flags, os.environ, unrecognized)
     print(f"OK: {loaded.file or 'no file'}")
+    return 0
 
 
-def _show(flags: Flags, unrecognized: Sequence[str]) -> None:
+def _show(flags: Flags, unrecognized: Sequence[str]) -> int:
     print(show(load(flags, os.environ, unrecognized)), end="")
+    return 0
 
 
-def _serve(flags: Flags, unrecognized: Sequence[str]) -> None:
+def _serve(flags: Flags, unrecognized: Sequence[str]) -> int:
     _run(lambda: load(flags, os.environ, unrecognized))
+    return 0
 
 
-def _demo(flags: Flags, unrecognized: Sequence[str]) -> None:
+def _demo(flags: Flags, unrecognized: Sequence[str]) -> int:
     world = demo_world()
     with EmulatorServer(world) as emulator:
         # Nothing of the user's own AWS configuration may reach the emulator, nor the demo a real account.
@@ -111,6 +68,7 @@ def _demo(flags: Flags, unrecognized: Sequence[str]) -> None:
             lambda: load(flags, os.environ, unrecognized),
             lambda address: print(_demo_text(address, emulator.url), flush=True),
         )
+    return 0
 
 
 def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _: None) -> None:
