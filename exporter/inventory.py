@@ -4,15 +4,18 @@ The inventory is changed by one caller and read by anyone: each change publishes
 assignment.
 """
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from exporter.errors import TargetError
 from exporter.model import (
+    Evidence,
     Key,
     Keys,
+    Learned,
     Pass,
     PassKind,
     Snapshot,
@@ -26,6 +29,11 @@ from exporter.model import (
 )
 
 V = TypeVar("V")
+
+KEPT_TRANSITIONS: Final = 200
+"""How many of the latest transitions a snapshot tells."""
+
+_ANOTHER_DELETION: Final = frozenset({TransitionKind.SCHEDULED, TransitionKind.RESCHEDULED})
 
 
 @dataclass(slots=True)
@@ -62,6 +70,7 @@ class Inventory:
         self._monotonic = monotonic
         self._ages: dict[Target, _Ages] = {}
         self._states: dict[Target, TargetState] = {}
+        self._transitions: deque[Transition] = deque(maxlen=KEPT_TRANSITIONS)
         self._snapshot = Snapshot(taken_at=now())
 
     @property
@@ -117,6 +126,7 @@ class Inventory:
         was_complete = state.keys is not None and state.keys.complete
         # Else a key that turns up need not be a new one.
         told = tuple(transition for transition in transitions if transition.before or was_complete)
+        self._transitions.extendleft(told)
         succeeded = result.ended_by is None
         if keys.complete is not (succeeded or was_complete):
             keys = replace(keys, complete=succeeded or was_complete)
@@ -137,6 +147,7 @@ class Inventory:
                 unreadable=self._unreadable(target, state.unreadable, result, now),
                 errors=_counted(state.errors, result.errors if succeeded else (*result.errors, result.ended_by)),
                 last_error="" if succeeded else str(result.ended_by),
+                sources=state.sources if keys.evidence or _any_pending(keys) else frozen(),
             )
         )
         return told
@@ -146,6 +157,33 @@ class Inventory:
         state = self._states.get(target)
         if state is not None:
             self._replace(replace(state, up=False, errors=_counted(state.errors, (error,)), last_error=str(error)))
+
+    def learn(self, target: Target, learned: Learned) -> None:
+        """Take in what was found out about keys of a target.
+
+        Evidence about a deletion that is no longer the one that was asked about is not taken in.
+        """
+        state = self._states.get(target)
+        if state is None:
+            return
+        keys = state.keys
+        if keys is not None:
+            news = {
+                key.key_id: evidence
+                for key, evidence in learned.evidence
+                if _is_about(key, keys.by_id.get(key.key_id)) and keys.evidence.get(key.key_id) != evidence
+            }
+            if news:
+                keys = replace(keys, evidence=frozen({**keys.evidence, **news}))
+        sources = {**state.sources, **learned.sources}
+        self._replace(
+            replace(
+                state,
+                keys=keys,
+                sources=state.sources if sources == state.sources else frozen(sources),
+                errors=_counted(state.errors, learned.errors),
+            )
+        )
 
     def expire(self) -> tuple[Target, ...]:
         """Drop what is older than it may be; return the targets whose keys were dropped with their last success."""
@@ -180,6 +218,7 @@ class Inventory:
             scheduled_at=_without(keys.scheduled_at, old),
             cancelled_at=_without(keys.cancelled_at, old | over),
             tombstones=_without(keys.tombstones, over),
+            evidence=_without(keys.evidence, old),
             complete=keys.complete and not stale,
         )
         self._replace(replace(state, keys=remaining))
@@ -215,6 +254,7 @@ class Inventory:
             taken_at=self._now(),
             keys_version=self._snapshot.keys_version + keys_changed,
             targets=tuple(self._states.values()),
+            transitions=tuple(self._transitions),
         )
 
 
@@ -261,8 +301,31 @@ def _merged(state: TargetState, result: Pass, now: float) -> tuple[Keys, tuple[T
         scheduled_at=_without(scheduled_at, leaving),
         cancelled_at=_without(cancelled_at, leaving),
         tombstones=frozen(tombstones),
+        evidence=_still_true(before.evidence, transitions, leaving),
     )
     return keys, tuple(transitions)
+
+
+def _still_true(
+    evidence: Mapping[str, Evidence], transitions: Iterable[Transition], leaving: Container[str]
+) -> Mapping[str, Evidence]:
+    """Drop what is known of deletions that were cancelled or scheduled anew, and of keys that left."""
+    after = {key_id: known for key_id, known in evidence.items() if key_id not in leaving}
+    for transition in transitions:
+        key_id = transition.key.key_id
+        if transition.kind is TransitionKind.CANCELLED:
+            after.pop(key_id, None)
+        elif transition.kind in _ANOTHER_DELETION and key_id in after:
+            after[key_id] = Evidence(usage=after[key_id].usage)  # a last use is about the key, whatever becomes of it
+    return evidence if after == evidence else frozen(after)
+
+
+def _any_pending(keys: Keys) -> bool:
+    return any(key.pending for key in keys.by_id.values())
+
+
+def _is_about(asked: Key, now: Key | None) -> bool:
+    return now is not None and asked.pending is now.pending and asked.deletion == now.deletion
 
 
 def _how_it_left(key: Key) -> TransitionKind:

@@ -264,6 +264,21 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """Whether changes of a target's keys can be read, and how often all keys are described for that reason.
+
+    Attributes:
+        source: `cloudtrail`, or `none`.
+        reason: why there is none: `disabled`, an AWS error code, or as for `Unreadable`; `""` while there is one.
+        full_interval: time between two full passes.
+    """
+
+    source: str
+    reason: str
+    full_interval: float
+
+
+@dataclass(frozen=True, slots=True)
 class TargetState:
     """One target as it stands.
 
@@ -277,6 +292,7 @@ class TargetState:
         errors: `(operation, reason)` to the count of failed passes and calls since the process started.
         last_error: the text of the last failed pass; `""` while `up`.
         sources: what became of each source of evidence when it was last asked: `""`, or what stood in the way.
+        events: None until it has turned out.
         account_name: from the configuration or the organization, `""` without one.
     """
 
@@ -290,6 +306,7 @@ class TargetState:
     errors: Mapping[tuple[str, str], int] = field(default_factory=frozen)
     last_error: str = ""
     sources: Mapping[Source, str] = field(default_factory=frozen)
+    events: Events | None = None
 
 
 class PassKind(StrEnum):
@@ -299,6 +316,8 @@ class PassKind(StrEnum):
     """Every customer managed key is described."""
     CHANGES = "changes"
     """Only new keys, pending keys and keys that could not be read are; a vanished key is noticed in either."""
+    NAMED = "named"
+    """Only keys that an event named are; whether there are others is not asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from exporter.inventory import Inventory
 from exporter.log import Log
 from exporter.model import PassKind, Target, TargetState, Transition, TransitionKind
 from exporter.schedule import Schedule
+from exporter.sharding import Shard
 
 if TYPE_CHECKING:
     from exporter.settings import Settings
@@ -78,10 +79,12 @@ class Refresher:
         self._expire_at = monotonic()
         self._accesses: Mapping[Target, Access] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._investigated: set[Target] = set()
         self._discovering = False
         self._discover_at = monotonic()
         self._discovered = False
         self._succeeded = False
+        self._others_own_all = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._stopping = False
@@ -90,7 +93,10 @@ class Refresher:
 
     @property
     def ready(self) -> bool:
-        """Whether every target was tried once and one succeeded; stays true."""
+        """Whether every target was tried once and one succeeded; stays true.
+
+        A shard that has no part of the targets has nothing to wait for.
+        """
         return self._ready
 
     def stop(self) -> None:
@@ -155,15 +161,18 @@ class Refresher:
             self._wake.set()
 
     def _take_up(self, watch: Watch) -> None:
-        self._tell_discovered(watch)
-        self._accesses = watch.accesses
+        owned = {target: access for target, access in watch.accesses.items() if self._shard.owns(target)}
+        self._tell_discovered(watch, owned)
+        self._accesses = owned
+        self._others_own_all = bool(watch.accesses) and not owned
         self._inventory.watch(
-            {target: access.account_name for target, access in watch.accesses.items()},
+            {target: access.account_name for target, access in owned.items()},
             watch.account_errors,
             None if watch.organization_error is None else not watch.organization_error,
         )
-        self._schedule.watch(watch.accesses, self._monotonic())
-        self._telemetry.targets(len(watch.accesses))
+        self._schedule.watch(owned, self._monotonic())
+        self._connection.investigator.forget(owned)
+        self._telemetry.targets(len(owned))
         self._published()
         self._wake.set()
 
@@ -181,9 +190,30 @@ class Refresher:
             self._succeeded = self._succeeded or ok
             self._look_whether_ready()
             self._wake.set()
+        self._start_inquiry(access)
+
+    def _start_inquiry(self, access: Access) -> None:
+        """Ask beside the passes, which never wait for it, what pending keys are about."""
+        state = self._inventory.state(access.target)
+        if state is None or access.target in self._investigated or not self._connection.investigator.due(state):
+            return
+        self._investigated.add(access.target)
+        self._start(self._investigate(access, state))
+
+    async def _investigate(self, access: Access, state: TargetState) -> None:
+        target = access.target
+        try:
+            async for learned in self._connection.investigator.investigate(access, state):
+                before = self._inventory.state(target)
+                self._inventory.learn(target, learned)
+                self._published()
+                self._tell_sources(target, before, self._inventory.state(target))
+        finally:
+            self._investigated.discard(target)
 
     def _look_whether_ready(self) -> None:
-        self._ready = self._ready or (self._succeeded and self._discovered and not self._schedule.untried)
+        succeeded = self._succeeded or self._others_own_all
+        self._ready = self._ready or (succeeded and self._discovered and not self._schedule.untried)
 
     async def _sweep(self, access: Access, kind: PassKind, before: TargetState) -> bool:
         """Make one pass and take in what it found; return whether it succeeded."""
@@ -218,6 +248,7 @@ class Refresher:
         """Put the settings in force."""
         settings = self._settings
         self._connection = self._connect(settings)
+        self._shard = Shard(settings.shard.index, settings.shard.total)
         self._inventory.keep_failed = settings.refresh.keep_failed
         self._inventory.keep_tombstones = settings.deletions.keep_tombstones
         self._schedule.change(
@@ -243,6 +274,7 @@ class Refresher:
         for task in self._tasks:
             task.cancel()
         self._discovering = False
+        self._investigated.clear()
         connection.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -259,7 +291,7 @@ class Refresher:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function)
 
-    def _tell_discovered(self, watch: Watch) -> None:
+    def _tell_discovered(self, watch: Watch, owned: Mapping[Target, Access]) -> None:
         known = self._inventory.snapshot.account_errors
         for account_id, error in watch.account_errors.items():
             if error and error != known.get(account_id):
@@ -269,9 +301,9 @@ class Refresher:
         if watch.organization_error and self._inventory.snapshot.organization is not False:
             self._log.warning("organization_failed", error=watch.organization_error)
         watched = {state.target for state in self._inventory.snapshot.targets}
-        for target in sorted(watch.accesses.keys() - watched):
+        for target in sorted(owned.keys() - watched):
             self._log.info("target_added", account_id=target.account_id, region=target.region)
-        for target in sorted(watched - watch.accesses.keys()):
+        for target in sorted(watched - owned.keys()):
             self._log.info("target_removed", account_id=target.account_id, region=target.region)
 
     def _tell_transitions(self, transitions: tuple[Transition, ...]) -> None:
@@ -289,6 +321,15 @@ class Refresher:
                 state=key.state,
                 deletion_date=None if at is None else datetime.fromtimestamp(at, UTC).isoformat(),
             )
+
+    def _tell_sources(self, target: Target, before: TargetState | None, after: TargetState | None) -> None:
+        where = {"account_id": target.account_id, "region": target.region}
+        earlier = before.sources if before else {}
+        for source, error in after.sources.items() if after else ():
+            if error and error != earlier.get(source):
+                self._log.warning("source_failed", **where, source=source, error=error)
+            elif not error and earlier.get(source):
+                self._log.info("source_recovered", **where, source=source)
 
     def _tell_health(self, before: TargetState, after: TargetState) -> None:
         where = {"account_id": after.target.account_id, "region": after.target.region}

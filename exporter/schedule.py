@@ -18,19 +18,36 @@ _SHORTEST_REST: Final = 0.1
 
 @dataclass(slots=True)
 class _Entry:
+    """One target.
+
+    Attributes:
+        full_at: when the last full pass that succeeded was started; None as long as the next pass must be a full one.
+        full_interval: how far apart full passes over this target are.
+        share: of that interval, the part after which the next is due.
+    """
+
     due: float
-    full_due: float
+    full_interval: float
+    full_at: float | None = None
+    share: float = 1.0
     started: float = 0.0
     failures: int = 0
     tried: bool = False
     running: bool = False
+
+    def kind_at(self, now: float) -> PassKind:
+        full = self.full_at is None or now >= self.full_at + self.share * self.full_interval
+        return PassKind.FULL if full else PassKind.CHANGES
 
 
 class Schedule:
     """The due times of all targets. Times are monotonic seconds."""
 
     def __init__(self, *, interval: float, full_interval: float, rng: random.Random) -> None:
-        """Sweep each target every `interval` seconds, and in full when `full_interval` has passed since it last was."""
+        """Sweep each target every `interval` seconds, and in full when `full_interval` has passed since it last was.
+
+        `set_full_interval` changes the latter for single targets.
+        """
         self._interval = interval
         self._full_interval = full_interval
         self._rng = rng
@@ -51,7 +68,9 @@ class Schedule:
         new = wanted - self._entries.keys()
         spread = min(self._interval, _SPREAD_PER_TARGET * (len(new) - 1))
         for target in new:
-            self._entries[target] = entry = _Entry(due=now + self._rng.uniform(0, spread), full_due=now)
+            self._entries[target] = entry = _Entry(
+                due=now + self._rng.uniform(0, spread), full_interval=self._full_interval
+            )
             heapq.heappush(self._heap, (entry.due, target))
         self._untried = sum(not entry.tried for entry in self._entries.values())
 
@@ -61,7 +80,7 @@ class Schedule:
         self._full_interval = full_interval
         for entry in self._entries.values():
             entry.due = now if entry.running else min(entry.due, now + interval)
-            entry.full_due = now
+            entry.full_at, entry.full_interval = None, full_interval
             entry.running = False
         self._heap = [(entry.due, target) for target, entry in self._entries.items()]
         heapq.heapify(self._heap)
@@ -76,8 +95,20 @@ class Schedule:
                 continue  # forgotten, or moved since it was put in the heap
             entry.running = True
             entry.started = now
-            passes.append((target, PassKind.FULL if now >= entry.full_due else PassKind.CHANGES))
+            passes.append((target, entry.kind_at(now)))
         return passes
+
+    def set_full_interval(self, target: Target, seconds: float) -> None:
+        """Let full passes over `target` be so far apart; a shorter time may make the next one due at once."""
+        if (entry := self._entries.get(target)) is not None:
+            entry.full_interval = seconds
+
+    def hurry(self, target: Target, now: float) -> None:
+        """Make the next pass over `target` due now."""
+        entry = self._entries.get(target)
+        if entry is not None and not entry.running and entry.due > now:
+            entry.due = now
+            heapq.heappush(self._heap, (now, target))
 
     def next_due(self) -> float | None:
         """Return when `take` may next have something, None when nothing waits."""
@@ -93,8 +124,8 @@ class Schedule:
             entry.due = max(entry.started + self._interval, now + _SHORTEST_REST * self._interval)
             if kind is PassKind.FULL:
                 # The second full pass comes early by chance, so that targets that began together drift apart.
-                share = 1.0 if entry.tried and not entry.failures else self._rng.uniform(0.5, 1.0)
-                entry.full_due = entry.started + share * self._full_interval
+                entry.share = 1.0 if entry.tried and not entry.failures else self._rng.uniform(0.5, 1.0)
+                entry.full_at = entry.started
             entry.failures = 0
         else:
             entry.failures += 1

@@ -11,6 +11,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 import exporter
+from exporter.acknowledgements import Acknowledgements
 from exporter.aws.connection import connect
 from exporter.aws.discovery import Memory
 from exporter.errors import ConfigError
@@ -48,6 +49,7 @@ class Service:
             CollectorRegistry(), version=exporter.__version__, revision=revision, loaded_at=self.now()
         )
         self._telemetry.refresh_interval(settings.refresh.interval)
+        self._telemetry.shard(settings.shard.index, settings.shard.total)
         self._telemetry.expect_changes(SOURCE, TransitionKind)
         self._inventory = Inventory(
             keep_failed=settings.refresh.keep_failed,
@@ -55,8 +57,10 @@ class Service:
             now=self.now,
             monotonic=time.monotonic,
         )
+        self._acknowledgements = Acknowledgements.of(settings)
+        self._unmatched: frozenset[str] = frozenset()
         self._renderer = self._new_renderer(settings)
-        self._render_thread = RenderThread(lambda: self._renderer.update(self._inventory.snapshot), log)
+        self._render_thread = RenderThread(self._render, log)
         self._refresher = Refresher(
             settings=settings,
             connect=partial(
@@ -81,6 +85,11 @@ class Service:
     def renderer(self) -> Renderer:
         """What renders scrapes."""
         return self._renderer
+
+    @property
+    def acknowledgements(self) -> Acknowledgements:
+        """The deletions that are declared intended."""
+        return self._acknowledgements
 
     def now(self) -> float:
         """Unix seconds."""
@@ -125,7 +134,8 @@ class Service:
                 raise
             for option in changed_at_restart(self._settings, settings):
                 self._log.warning("reload_needs_restart", option=option)
-            if settings.keys != self._settings.keys:
+            if _exported(settings) != _exported(self._settings):
+                self._acknowledgements = Acknowledgements.of(settings)
                 renderer = self._new_renderer(settings)
                 renderer.update(self._inventory.snapshot)  # served only once it has every key
                 self._renderer = renderer
@@ -133,15 +143,35 @@ class Service:
             self._settings = settings
             self._refresher.reload(settings)
             self._telemetry.refresh_interval(settings.refresh.interval)
+            self._telemetry.shard(settings.shard.index, settings.shard.total)
             self._telemetry.reloaded(ok=True, at=self.now())
             self._log.info("reloaded")
 
     def _new_renderer(self, settings: Settings) -> Renderer:
         tags = {tag: tag_label(tag) for tag in settings.keys.tags}
-        return Renderer(self._telemetry.registry, export=settings.keys.export, tags=tags)
+        return Renderer(
+            self._telemetry.registry,
+            export=settings.keys.export,
+            tags=tags,
+            acknowledgements=self._acknowledgements,
+        )
+
+    def _render(self) -> None:
+        snapshot = self._inventory.snapshot
+        self._renderer.update(snapshot)
+        unmatched = frozenset(map(str, self._acknowledgements.unmatched(snapshot)))
+        for key in sorted(unmatched - self._unmatched):
+            self._log.warning("acknowledgement_unmatched", key=key)
+        self._unmatched = unmatched
+        self._telemetry.acknowledgements_unmatched(len(unmatched))
 
     def _refresh(self) -> None:
         try:
             asyncio.run(self._refresher.run())
         except Exception as error:  # noqa: BLE001 - told, and seen by /healthz
             self._log.error("refresh_crashed", exc_info=error)
+
+
+def _exported(settings: Settings) -> tuple[object, ...]:
+    """Return the options that decide what is rendered."""
+    return settings.keys, settings.deletions.acknowledgements, settings.deletions.acknowledgement_tag

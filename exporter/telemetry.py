@@ -132,6 +132,17 @@ class Telemetry:
         self._targets = self._add(
             Gauge, "kms_exporter_targets", "Targets (one account in one region each) that are watched."
         )
+        self._shard = self._add(
+            Gauge,
+            "kms_exporter_shard_info",
+            "Which part of the targets this process watches; always 1.",
+            ("index", "total"),
+        )
+        self._unmatched = self._add(
+            Gauge,
+            "kms_exporter_acknowledgements_unmatched",
+            "Acknowledgements of the configuration that are about no key that is known.",
+        )
         self._interval = self._add(
             Gauge, "kms_exporter_refresh_interval_seconds", "Time between two passes over a target, as configured."
         )
@@ -178,6 +189,15 @@ class Telemetry:
         self._reload_ok.set(int(ok))
         if ok:
             self._reload_at.set(at)
+
+    def shard(self, index: int, total: int) -> None:
+        """Show which of `total` shards this is."""
+        self._shard.clear()
+        self._shard.labels(str(index), str(total)).set(1)
+
+    def acknowledgements_unmatched(self, count: int) -> None:
+        """Show how many acknowledgements are about no key."""
+        self._unmatched.set(count)
 
     def targets(self, count: int) -> None:
         """Tell how many targets are watched."""

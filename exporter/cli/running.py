@@ -88,7 +88,7 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
         with contextlib.suppress(ConfigError):  # told and counted by the service
             service.reload()
 
-    app = create_app(service, telemetry_path=settings.web.telemetry_path)
+    app = create_app(service, telemetry_path=settings.web.telemetry_path, runbook_url=settings.web.runbook_url)
     try:
         serve(app, *settings.web.address, listening=listening, hangup=hangup)
     finally:

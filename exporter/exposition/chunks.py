@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal
 
+from exporter.acknowledgements import Acknowledgements
 from exporter.exposition.families import COUNT_FAMILIES, KEY_FAMILIES, TARGET_LABELS, TOMBSTONE_FAMILIES, KeySubject
 from exporter.exposition.lines import Clocked, Lines
 from exporter.exposition.text import MAX_LABEL_CHARS, escaped, label_pairs
-from exporter.model import Key, Keys, TargetState
+from exporter.model import Evidence, Key, Keys, TargetState
 
 Export = Literal["customer", "pending", "all"]
 """Which keys have series of their own (`keys.export`)."""
 
 CHUNK_KEYS: Final = 5_000
 """Keys in a chunk at most: joining and encoding its lines keeps other threads waiting for a few milliseconds."""
+
+_NOTHING: Final = Evidence()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,12 @@ class Chunk:
 
 
 class ChunkWriter:
-    """Renders the keys of targets as `keys.export` and `keys.tags` want it."""
+    """Renders the keys of targets as `keys.export`, `keys.tags` and `deletions.acknowledgements` want it."""
 
-    def __init__(self, export: Export, tags: Mapping[str, str]) -> None:
+    def __init__(self, export: Export, tags: Mapping[str, str], acknowledgements: Acknowledgements) -> None:
         """Render the series of the keys that `export` chooses, with `tags`: tag key to the label that carries it."""
         self._export = export
+        self._acknowledgements = acknowledgements
         self._tag_keys = tuple(tags)
         self._tag_labels = tuple(tags.values())
 
@@ -49,10 +53,20 @@ class ChunkWriter:
         while some := tuple(islice(exported, CHUNK_KEYS)):
             lines = Lines()
             for key in some:
-                subject = KeySubject(key, state.account_name, keys.scheduled_at.get(key.key_id))
+                subject = self._subject(state, keys, key)
                 lines.add(KEY_FAMILIES, subject, _key_labels(given, key), self._tags(key))
             yield Chunk(lines.static(), lines.clocked())
         yield self._summary(keys, given)
+
+    def _subject(self, state: TargetState, keys: Keys, key: Key) -> KeySubject:
+        evidence = keys.evidence.get(key.key_id, _NOTHING)
+        return KeySubject(
+            key,
+            account_name=state.account_name,
+            scheduled_at=keys.scheduled_at.get(key.key_id),
+            evidence=evidence,
+            acknowledgement=self._acknowledgements.of_key(state.target, key, evidence) if key.pending else None,
+        )
 
     def _exported(self, keys: Keys) -> Iterable[Key]:
         """Choose the keys that have series of their own; those of a manager that AWS may add one day do.

@@ -7,10 +7,12 @@ follow from it.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
+from exporter.acknowledgements import Acknowledgement
 from exporter.exposition.text import MAX_LABEL_CHARS
-from exporter.model import Key, Keys, Snapshot, TargetState
+from exporter.model import Evidence, Key, Keys, Snapshot, TargetState
 
 SECONDS_PER_DAY: Final = 86400.0
 
@@ -35,6 +37,8 @@ class Family(Generic[S]):
         own: labels that `samples` gives the values of.
         tags: whether labels of the exported tags follow.
         clock: makes the value from what `samples` gave and from the time of the scrape; None where it does not matter.
+        decimals: of a value that `clock` makes. Six of a day are a tenth of a second, and cost half of what the
+            shortest exact form does.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Family(Generic[S]):
     kind: Literal["gauge", "counter"] = "gauge"
     tags: bool = False
     clock: Callable[[float, float], float] | None = None
+    decimals: int = 6
     stability: Literal["stable", "experimental"] = "stable"
 
 
@@ -55,12 +60,16 @@ class KeySubject(NamedTuple):
         account_name: of the key's account, `""` without one.
         scheduled_at: when its deletion was first seen, for a key that was seen not pending before.
         deleted_at: when it was found gone, for a tombstone.
+        evidence: what its deletion, or its use, is known to be about.
+        acknowledgement: the declaration that its deletion is intended, which may have expired.
     """
 
     key: Key
     account_name: str = ""
     scheduled_at: float | None = None
     deleted_at: float | None = None
+    evidence: Evidence = Evidence()
+    acknowledgement: Acknowledgement | None = None
 
 
 def days_left(deletion_at: float, now: float) -> float:
@@ -102,6 +111,53 @@ def _deletion_at(subject: KeySubject) -> float | None:
 def _deletion_window(subject: KeySubject) -> float | None:
     deletion = subject.key.deletion
     return deletion.window if deletion else None
+
+
+def _scheduled_at(subject: KeySubject) -> float | None:
+    scheduling = subject.evidence.scheduling
+    return scheduling.at if scheduling else subject.scheduled_at
+
+
+def _deletion_info(subject: KeySubject) -> Samples:
+    """Tell who is behind a deletion: an acknowledgement that has expired is told too, as what was declared once."""
+    if not subject.key.pending:
+        return ()
+    scheduling, declared = subject.evidence.scheduling, subject.acknowledgement or Acknowledgement(reason="")
+    labels = (scheduling.by if scheduling else "", declared.approved_by, declared.reason, declared.ticket)
+    return ((tuple(text[:MAX_LABEL_CHARS] for text in labels), 1),)
+
+
+def _acknowledged_until(subject: KeySubject) -> float | None:
+    """Return when the acknowledgement of a pending key stops to count; without one it always has."""
+    if not subject.key.pending:
+        return None
+    return subject.acknowledgement.until if subject.acknowledgement else -inf
+
+
+def _acknowledgement_end(subject: KeySubject) -> float | None:
+    until = _acknowledged_until(subject)
+    return until if until is not None and isfinite(until) else None
+
+
+def _holds(until: float, now: float) -> float:
+    """Return 1 while what ends at `until` has not ended, else 0."""
+    return float(now < until)
+
+
+def _last_used_at(subject: KeySubject) -> float | None:
+    return subject.evidence.usage.last_used_at if subject.evidence.usage else None
+
+
+def _tracked_since(subject: KeySubject) -> float | None:
+    return subject.evidence.usage.tracked_since if subject.evidence.usage else None
+
+
+def _denied_uses(subject: KeySubject) -> float | None:
+    return subject.evidence.denied_uses.count if subject.evidence.denied_uses else None
+
+
+def _grants(subject: KeySubject) -> float | None:
+    return subject.evidence.grants.count if subject.evidence.grants else None
 
 
 def _counts(keys: Keys) -> Samples:
@@ -189,9 +245,58 @@ KEY_FAMILIES: Final[tuple[Family[KeySubject], ...]] = (
     ),
     Family(
         "kms_key_deletion_scheduled_timestamp_seconds",
-        "When the deletion was first seen by this process, after the key was seen not pending; absent where it was "
-        f"pending from the start. {_READ}",
-        _value(lambda subject: subject.scheduled_at),
+        "When the deletion was scheduled, as CloudTrail tells; else when this process first saw it, after the key was "
+        f"seen not pending; absent where neither is known. {_READ}",
+        _value(_scheduled_at),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_deletion_info",
+        "Who scheduled the deletion of a pending key and, where it was ever declared intended, by whom, why and under "
+        f"which ticket; always 1, with empty labels for what is not known. {_READ}",
+        _deletion_info,
+        KEY_LABELS,
+        ("scheduled_by", "acknowledged_by", "reason", "ticket"),
+    ),
+    Family(
+        "kms_key_deletion_acknowledged",
+        "1 while the deletion of a pending key is declared intended and the declaration has not expired, else 0. "
+        f"{_READ}",
+        _value(_acknowledged_until),
+        KEY_LABELS,
+        clock=_holds,
+        decimals=0,
+    ),
+    Family(
+        "kms_key_deletion_acknowledged_until_timestamp_seconds",
+        f"When the declaration that the deletion of a pending key is intended expires; absent without an end. {_READ}",
+        _value(_acknowledgement_end),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_deletion_denied_uses",
+        "Attempts to use a pending key since its deletion was scheduled, as CloudTrail tells them; at least so many. "
+        f"{_READ}",
+        _value(_denied_uses),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_last_used_timestamp_seconds",
+        "Last successful cryptographic use, told by AWS up to an hour late; absent when never used or unknown. "
+        f"{_READ}",
+        _value(_last_used_at),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_usage_tracked_since_timestamp_seconds",
+        f"Start of the record of uses that AWS keeps of the key: absence of a use before it proves nothing. {_READ}",
+        _value(_tracked_since),
+        KEY_LABELS,
+    ),
+    Family(
+        "kms_key_grants",
+        f"Grants on a pending key. {_READ}",
+        _value(_grants),
         KEY_LABELS,
     ),
     Family(
@@ -259,6 +364,14 @@ TARGET_FAMILIES: Final[tuple[Family[TargetState], ...]] = (
         TARGET_LABELS,
         ("operation", "reason"),
         kind="counter",
+    ),
+    Family(
+        "kms_exporter_target_source_up",
+        "1 if a source of facts about pending keys (scheduled_by, denied_uses, last_usage, grants, "
+        "acknowledgement_tag) answered when it was last asked, else 0; absent while there is nothing to ask.",
+        lambda state: [((source,), not error) for source, error in sorted(state.sources.items())],
+        TARGET_LABELS,
+        ("source",),
     ),
 )
 """Of one account in one region."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from exporter.acknowledgements import Acknowledgements
 from exporter.exposition.chunks import Chunk, ChunkWriter, Export
 from exporter.exposition.negotiation import Format
 from exporter.exposition.page import Page, assemble
@@ -32,15 +33,23 @@ class Renderer:
     in one assignment, so a scrape sees a whole page, the earlier or the later one.
     """
 
-    def __init__(self, registry: CollectorRegistry, *, export: Export, tags: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        export: Export,
+        tags: Mapping[str, str],
+        acknowledgements: Acknowledgements | None = None,
+    ) -> None:
         """Start with a page without keys.
 
         Args:
             registry: the exporter's own metrics, `Telemetry.registry`.
             export: `keys.export`.
             tags: each of `keys.tags` with the label that carries it; no label twice.
+            acknowledgements: the deletions that are declared intended.
         """
-        self._writer = ChunkWriter(export, tags)
+        self._writer = ChunkWriter(export, tags, acknowledgements or Acknowledgements())
         self._tail = Tail(registry)
         self._chunks: dict[Target, tuple[TargetState, tuple[Chunk, ...]]] = {}
         self._page = assemble(Snapshot(), ())

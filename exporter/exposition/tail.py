@@ -59,8 +59,8 @@ def _clocked(page: Page, now: float) -> Iterator[str]:
     for family in KEY_FAMILIES:
         if clock := family.clock:
             yield header(family.name, family.help, family.kind, openmetrics=False)
-            # Six decimals of a day are a tenth of a second, and cost half of what the shortest exact form does.
-            yield "".join([f"{start}{clock(value, now):.6f}\n" for start, value in page.clocked[family.name]])
+            form = f".{family.decimals}f"
+            yield "".join([f"{start}{clock(value, now):{form}}\n" for start, value in page.clocked[family.name]])
 
 
 def _snapshot_families(snapshot: Snapshot, *, openmetrics: bool) -> Iterator[bytes]:

@@ -285,6 +285,23 @@ class Deletions(Section):
     )
 
 
+class Shard(Section):
+    """Which part of the targets this process watches, where several processes share them."""
+
+    index: int = Field(default=0, ge=0, le=999, description="Which of the shards this process is, from 0.")
+    total: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="How many shards there are; each target (one account in one region) is watched by exactly one.",
+    )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """A shard that does not exist would watch nothing."""
+        if self.index >= self.total:
+            yield Conflict("index", "is no shard of {total}", f"0 to {self.total - 1}")
+
+
 class Log(Section):
     """The exporter's log, on standard error."""
 
@@ -307,6 +324,7 @@ class Settings(BaseSettings):
     refresh: Refresh = Refresh()
     changes: Changes = Changes()
     deletions: Deletions = Deletions()
+    shard: Shard = Shard()
     log: Log = Log()
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from exporter.acknowledgements import Acknowledgements
 from exporter.exposition.renderer import Renderer
 from exporter.model import Snapshot
 
@@ -19,6 +20,10 @@ class Exporter(Protocol):
     @property
     def renderer(self) -> Renderer:
         """What renders scrapes; another one after a reload that changed what is exported."""
+
+    @property
+    def acknowledgements(self) -> Acknowledgements:
+        """The deletions that are declared intended; others after a reload that changed them."""
 
     def now(self) -> float:
         """Unix seconds."""

@@ -6,9 +6,25 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
+from exporter.acknowledgements import Acknowledgement, Acknowledgements, Rule
 from exporter.exposition.negotiation import Format
 from exporter.exposition.renderer import Renderer
-from exporter.model import Deletion, Key, Keys, Snapshot, Target, TargetState, Tombstone
+from exporter.model import (
+    Deletion,
+    DeniedUses,
+    Evidence,
+    Grants,
+    Key,
+    Keys,
+    Scheduling,
+    Snapshot,
+    Source,
+    Target,
+    TargetState,
+    Tombstone,
+    Usage,
+    UsageCase,
+)
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -21,12 +37,12 @@ WAITING = Key("waiting", "arn:waiting", "PendingReplicaDeletion", deletion=Delet
 AWS_OWN = Key("aws-own", "arn:aws-own", "Enabled", key_manager="AWS")
 
 
-def page(*keys: Key, export="customer", now=NOW, tags=None, **known) -> list[str]:
+def page(*keys: Key, export="customer", now=NOW, tags=None, acknowledgements=None, **known) -> list[str]:
     state = TargetState(
         Target("111122223333", "eu-west-1"), "payments", Keys({key.key_id: key for key in keys}, **known), up=True
     )
     snapshot = Snapshot(NOW, 1, (state,))
-    renderer = Renderer(CollectorRegistry(), export=export, tags=tags or {})
+    renderer = Renderer(CollectorRegistry(), export=export, tags=tags or {}, acknowledgements=acknowledgements)
     renderer.update(snapshot)
     return b"".join(renderer.scrape(snapshot, Format.TEXT, gzip=False, now=now).parts).decode().splitlines()
 
@@ -169,3 +185,98 @@ class TestFreeText:
         forged = 'x"} 1\nkms_key_pending_deletion{key_id="forged"} 1\n# EOF\n'
         lines = page(Key("hostile", "arn:hostile", "Enabled", description=forged))
         assert key_ids(lines, "kms_key_pending_deletion") == {"hostile"}
+
+
+def told(evidence: Evidence, acknowledgement=None, *, now=NOW, key=PENDING) -> list[str]:
+    """Return the page of a pending key with what is known of its deletion."""
+    acknowledgements = Acknowledgements([rule(key, acknowledgement)] if acknowledgement else ())
+    return page(key, now=now, acknowledgements=acknowledgements, evidence={key.key_id: evidence})
+
+
+def rule(key: Key, acknowledgement: Acknowledgement) -> Rule:
+    return Rule(key.key_id, "", "", re.compile(re.escape(key.key_id)), acknowledgement)
+
+
+def test_the_deletion_names_who_scheduled_it_and_who_approved_it() -> None:
+    lines = told(
+        Evidence(scheduling=Scheduling(NOW - DAY, by="alice")), Acknowledgement("retired", "the board", "CHG-1")
+    )
+    labels = f'{K}="pending",scheduled_by="alice",acknowledged_by="the board",reason="retired",ticket="CHG-1"'
+    assert values(lines, "kms_key_deletion_info") == {labels: "1"}
+
+
+def test_what_is_not_known_of_a_deletion_is_empty() -> None:
+    labels = f'{K}="pending",scheduled_by="",acknowledged_by="",reason="",ticket=""'
+    assert values(page(PENDING, ENABLED), "kms_key_deletion_info") == {labels: "1"}
+
+
+def test_cloudtrails_time_of_the_schedule_is_told_rather_than_when_it_was_seen() -> None:
+    lines = page(
+        PENDING,
+        scheduled_at={"pending": NOW},
+        evidence={"pending": Evidence(scheduling=Scheduling(NOW - DAY))},
+    )
+    assert values(lines, "kms_key_deletion_scheduled_timestamp_seconds") == {f'{K}="pending"': f"{NOW - DAY:.0f}"}
+
+
+@pytest.mark.parametrize(("later", "expected"), [(0, "1"), (2 * DAY, "0")])
+def test_an_acknowledgement_expires_between_two_scrapes(later: float, expected: str) -> None:
+    lines = told(Evidence(), Acknowledgement("retired", until=NOW + DAY), now=NOW + later)
+    assert values(lines, "kms_key_deletion_acknowledged") == {f'{K}="pending"': expected}
+    assert values(lines, "kms_key_deletion_acknowledged_until_timestamp_seconds") == {
+        f'{K}="pending"': f"{NOW + DAY:.0f}"
+    }
+
+
+def test_a_pending_key_that_nobody_acknowledged_is_told_as_that() -> None:
+    lines = page(PENDING, WAITING, ENABLED)
+    expected = {f'{K}="pending"': "0", f'{K}="waiting"': "0"}
+    assert values(lines, "kms_key_deletion_acknowledged") == expected
+    assert values(lines, "kms_key_deletion_acknowledged_until_timestamp_seconds") == {}
+
+
+def test_an_acknowledgement_without_an_end_has_no_time_of_its_end() -> None:
+    lines = told(Evidence(), Acknowledgement("retired"))
+    assert values(lines, "kms_key_deletion_acknowledged") == {f'{K}="pending"': "1"}
+    assert values(lines, "kms_key_deletion_acknowledged_until_timestamp_seconds") == {}
+
+
+def test_use_and_grants_and_denied_uses_are_told_where_known() -> None:
+    lines = told(
+        Evidence(
+            usage=Usage(UsageCase.USED, tracked_since=NOW - 100 * DAY, last_used_at=NOW - DAY),
+            grants=Grants(0),
+            denied_uses=DeniedUses(3),
+        )
+    )
+    here = f'{K}="pending"'
+    assert values(lines, "kms_key_last_used_timestamp_seconds") == {here: f"{NOW - DAY:.0f}"}
+    assert values(lines, "kms_key_usage_tracked_since_timestamp_seconds") == {here: f"{NOW - 100 * DAY:.0f}"}
+    assert values(lines, "kms_key_grants") == {here: "0"}
+    assert values(lines, "kms_key_deletion_denied_uses") == {here: "3"}
+
+
+def test_a_key_without_a_use_on_record_has_only_the_start_of_the_record() -> None:
+    lines = told(Evidence(usage=Usage(UsageCase.UNKNOWN, tracked_since=NOW - 100 * DAY)))
+    assert values(lines, "kms_key_last_used_timestamp_seconds") == {}
+    assert len(values(lines, "kms_key_usage_tracked_since_timestamp_seconds")) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["kms_key_grants", "kms_key_deletion_denied_uses", "kms_key_last_used_timestamp_seconds"]
+)
+def test_what_was_not_answered_is_absent_and_not_zero(name: str) -> None:
+    assert values(page(PENDING), name) == {}
+
+
+def test_each_source_of_facts_is_up_or_down_by_itself() -> None:
+    state = TargetState(
+        Target("111122223333", "eu-west-1"), sources={Source.GRANTS: "AccessDenied", Source.LAST_USAGE: ""}
+    )
+    renderer = Renderer(CollectorRegistry(), export="customer", tags={})
+    body = renderer.scrape(Snapshot(NOW, 0, (state,)), Format.TEXT, gzip=False, now=NOW)
+    here = 'account_id="111122223333",region="eu-west-1",source'
+    assert values(b"".join(body.parts).decode().splitlines(), "kms_exporter_target_source_up") == {
+        f'{here}="grants"': "0",
+        f'{here}="last_usage"': "1",
+    }
