@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from exporter.errors import TargetError
 from exporter.model import (
+    Events,
     Evidence,
     Key,
     Keys,
@@ -128,6 +129,9 @@ class Inventory:
         told = tuple(transition for transition in transitions if transition.before or was_complete)
         self._transitions.extendleft(told)
         succeeded = result.ended_by is None
+        if result.kind is PassKind.NAMED:
+            self._apply_named(state, result, keys)
+            return told
         if keys.complete is not (succeeded or was_complete):
             keys = replace(keys, complete=succeeded or was_complete)
         if succeeded:
@@ -147,10 +151,33 @@ class Inventory:
                 unreadable=self._unreadable(target, state.unreadable, result, now),
                 errors=_counted(state.errors, result.errors if succeeded else (*result.errors, result.ended_by)),
                 last_error="" if succeeded else str(result.ended_by),
-                sources=state.sources if keys.evidence or _any_pending(keys) else frozen(),
             )
         )
         return told
+
+    def _apply_named(self, state: TargetState, result: Pass, keys: Keys) -> None:
+        """Take in what single keys are now, which tells nothing about the others, nor about the target as a whole."""
+        self._ages[state.target].read |= dict.fromkeys(result.read, self._monotonic())
+        self._replace(
+            replace(
+                state,
+                keys=state.keys if state.keys is None else keys,
+                unreadable=self._unreadable(state.target, state.unreadable, result, self._now()),
+                errors=_counted(state.errors, (*result.errors, result.ended_by)),
+            )
+        )
+
+    def events(self, target: Target, events: Events) -> None:
+        """Take note whether the changes of a target's keys can be read."""
+        state = self._states.get(target)
+        if state is not None and state.events != events:
+            self._replace(replace(state, events=events))
+
+    def count_errors(self, target: Target, errors: Iterable[TargetError]) -> None:
+        """Count calls that failed and cost nothing else."""
+        state = self._states.get(target)
+        if state is not None:
+            self._replace(replace(state, errors=_counted(state.errors, errors)))
 
     def fail(self, target: Target, error: TargetError) -> None:
         """Take note that a pass told nothing: what is known stays, and grows old."""
@@ -175,12 +202,11 @@ class Inventory:
             }
             if news:
                 keys = replace(keys, evidence=frozen({**keys.evidence, **news}))
-        sources = {**state.sources, **learned.sources}
         self._replace(
             replace(
                 state,
                 keys=keys,
-                sources=state.sources if sources == state.sources else frozen(sources),
+                sources=state.sources if learned.sources == state.sources else frozen(learned.sources),
                 errors=_counted(state.errors, learned.errors),
             )
         )
@@ -318,10 +344,6 @@ def _still_true(
         elif transition.kind in _ANOTHER_DELETION and key_id in after:
             after[key_id] = Evidence(usage=after[key_id].usage)  # a last use is about the key, whatever becomes of it
     return evidence if after == evidence else frozen(after)
-
-
-def _any_pending(keys: Keys) -> bool:
-    return any(key.pending for key in keys.by_id.values())
 
 
 def _is_about(asked: Key, now: Key | None) -> bool:

@@ -3,8 +3,8 @@
 Times are Unix seconds, durations seconds. Everything here is immutable, so a reader in another thread needs no lock.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -204,7 +204,7 @@ class Learned:
 
     Attributes:
         evidence: each key as it was when it was asked about, with everything that is known now.
-        sources: what became of each source that was asked: `""`, or the text of what stood in the way.
+        sources: how every source stands that there is something to ask of: `""`, or what stood in the way.
         errors: calls that failed.
     """
 
@@ -340,6 +340,16 @@ class Pass:
     aws_managed: frozenset[str] | None = None
     errors: tuple["TargetError", ...] = ()
     ended_by: "TargetError | None" = None
+
+
+def without(result: Pass, key_ids: Container[str]) -> Pass:
+    """Return a pass as if it had not looked at `key_ids`: somebody has meanwhile."""
+    return replace(
+        result,
+        read=frozen({key_id: key for key_id, key in result.read.items() if key_id not in key_ids}),
+        unreadable=frozen({key_id: why for key_id, why in result.unreadable.items() if key_id not in key_ids}),
+        gone=frozenset(key_id for key_id in result.gone if key_id not in key_ids),
+    )
 
 
 class TransitionKind(StrEnum):

@@ -4,17 +4,17 @@ import asyncio
 import contextlib
 import gc
 import random
-from collections.abc import Callable, Coroutine, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
 from exporter.aws.discovery import Watch
 from exporter.errors import TargetError
+from exporter.eventlog import CLOUDTRAIL, EventLog
 from exporter.inventory import Inventory
 from exporter.log import Log
-from exporter.model import PassKind, Target, TargetState, Transition, TransitionKind
+from exporter.model import Events, Pass, PassKind, Target, TargetState, without
 from exporter.schedule import Schedule
 from exporter.sharding import Shard
 
@@ -26,9 +26,9 @@ _TICK: Final = 1.0
 _DISCOVER_EVERY: Final = 300.0
 _DISCOVER_AGAIN: Final = 30.0
 """Seconds until accounts and regions are asked for anew; sooner when that failed for some."""
-SOURCE: Final = "sweep"
-"""How changes that passes find are told apart from those that other sources will."""
-_ALARMING: Final = frozenset({TransitionKind.SCHEDULED, TransitionKind.RESCHEDULED, TransitionKind.DELETED})
+_SUSPECT_FOR: Final = 150.0
+"""Seconds during which a key that an event named is described in every pass: KMS's answer may be older than the event
+(https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency)."""
 
 
 class Telemetry(Protocol):
@@ -73,6 +73,7 @@ class Refresher:
         self._published = published
         self._telemetry = telemetry
         self._log = log
+        self._eventlog = EventLog(log, telemetry)
         self._monotonic = monotonic
         refresh = settings.refresh
         self._schedule = Schedule(interval=refresh.interval, full_interval=refresh.fallback_interval, rng=rng)
@@ -80,6 +81,9 @@ class Refresher:
         self._accesses: Mapping[Target, Access] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._investigated: set[Target] = set()
+        self._followed: set[Target] = set()
+        self._suspects: dict[Target, dict[str, float]] = {}
+        self._overtaken: dict[Target, set[str]] = {}
         self._discovering = False
         self._discover_at = monotonic()
         self._discovered = False
@@ -162,7 +166,7 @@ class Refresher:
 
     def _take_up(self, watch: Watch) -> None:
         owned = {target: access for target, access in watch.accesses.items() if self._shard.owns(target)}
-        self._tell_discovered(watch, owned)
+        self._eventlog.discovered(self._inventory.snapshot, watch, owned)
         self._accesses = owned
         self._others_own_all = bool(watch.accesses) and not owned
         self._inventory.watch(
@@ -172,6 +176,8 @@ class Refresher:
         )
         self._schedule.watch(owned, self._monotonic())
         self._connection.investigator.forget(owned)
+        self._connection.trail.forget(owned)
+        self._suspects = {target: keys for target, keys in self._suspects.items() if target in owned}
         self._telemetry.targets(len(owned))
         self._published()
         self._wake.set()
@@ -180,6 +186,7 @@ class Refresher:
         target, started = access.target, self._monotonic()
         before = self._inventory.state(target)
         ok = False
+        self._start_following(access)
         try:
             if before is not None:
                 ok = await self._sweep(access, kind, before)
@@ -191,6 +198,59 @@ class Refresher:
             self._look_whether_ready()
             self._wake.set()
         self._start_inquiry(access)
+
+    def _start_following(self, access: Access) -> None:
+        """Ask CloudTrail beside the pass, which must not wait for it, what has changed."""
+        target = access.target
+        if not self._settings.changes.cloudtrail:
+            self._take_events(target, "disabled")
+        elif target not in self._followed:
+            self._followed.add(target)
+            self._start(self._follow(access))
+
+    async def _follow(self, access: Access) -> None:
+        target = access.target
+        try:
+            look = await self._connection.trail.look(access)
+            if look.errors:
+                self._inventory.count_errors(target, look.errors)
+            self._take_events(target, look.reason)
+            if look.named:
+                self._eventlog.named(CLOUDTRAIL, (name for names in look.named.values() for name in names))
+                await self.look_at(access, look.named)
+        finally:
+            self._followed.discard(target)
+
+    def _take_events(self, target: Target, reason: str) -> None:
+        """Let full passes be as far apart as it takes, now that changes can be read, or no longer."""
+        before = self._inventory.state(target)
+        refresh = self._settings.refresh
+        interval = refresh.fallback_interval if reason else refresh.full_interval
+        self._schedule.set_full_interval(target, interval)
+        self._inventory.events(target, Events("none" if reason else CLOUDTRAIL, reason, interval))
+        if before is not None and (after := self._inventory.state(target)) is not None:
+            self._eventlog.events(before, after)
+
+    async def look_at(self, access: Access, key_ids: Collection[str]) -> bool:
+        """Describe keys that events named; return whether all of them answered."""
+        target, now = access.target, self._monotonic()
+        before = self._inventory.state(target)
+        if before is None or before.keys is None:
+            return False  # a full pass is about to describe them with all others
+        self._suspects.setdefault(target, {}).update(dict.fromkeys(key_ids, now + _SUSPECT_FOR))
+        result = await self._connection.sweeper.look_at(access, key_ids, before.keys)
+        if target in self._overtaken:
+            self._overtaken[target].update(key_ids)
+        self._telemetry.pass_ended(result.kind, self._monotonic() - now)
+        self._take_in(target, result)
+        self._start_inquiry(access)
+        return result.ended_by is None and not result.unreadable
+
+    def _suspected(self, target: Target) -> Collection[str]:
+        now = self._monotonic()
+        suspects = {key_id: until for key_id, until in self._suspects.get(target, {}).items() if until > now}
+        self._suspects[target] = suspects
+        return suspects
 
     def _start_inquiry(self, access: Access) -> None:
         """Ask beside the passes, which never wait for it, what pending keys are about."""
@@ -207,7 +267,8 @@ class Refresher:
                 before = self._inventory.state(target)
                 self._inventory.learn(target, learned)
                 self._published()
-                self._tell_sources(target, before, self._inventory.state(target))
+                if before is not None and (after := self._inventory.state(target)) is not None:
+                    self._eventlog.learned(before, after)
         finally:
             self._investigated.discard(target)
 
@@ -218,21 +279,30 @@ class Refresher:
     async def _sweep(self, access: Access, kind: PassKind, before: TargetState) -> bool:
         """Make one pass and take in what it found; return whether it succeeded."""
         target = access.target
+        overtaken = self._overtaken[target] = set()
         try:
-            result = await self._connection.sweeper.sweep(access, kind, before.keys, before.unreadable)
+            result = await self._connection.sweeper.sweep(
+                access, kind, before.keys, before.unreadable, self._suspected(target)
+            )
         except TargetError as error:
             self._inventory.fail(target, error)
         except Exception as error:  # noqa: BLE001 - a fault of ours costs one pass, and is told as that
             self._log.error("pass_crashed", exc_info=error, account_id=target.account_id, region=target.region)
             self._inventory.fail(target, TargetError(target, "pass", type(error).__name__))
         else:
-            self._tell_transitions(self._inventory.apply(target, result))
+            self._take_in(target, without(result, overtaken) if overtaken else result)
+        finally:
+            self._overtaken.pop(target, None)
         after = self._inventory.state(target)
         self._published()
         if after is None:
             return False  # it left while it was swept
-        self._tell_health(before, after)
+        self._eventlog.passed(before, after)
         return bool(after.up)
+
+    def _take_in(self, target: Target, result: Pass) -> None:
+        self._eventlog.changed(self._inventory.apply(target, result))
+        self._published()
 
     def _expire(self, now: float) -> None:
         if now < self._expire_at:
@@ -275,6 +345,7 @@ class Refresher:
             task.cancel()
         self._discovering = False
         self._investigated.clear()
+        self._followed.clear()
         connection.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -290,55 +361,3 @@ class Refresher:
     def _call(self, function: Callable[[], object]) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function)
-
-    def _tell_discovered(self, watch: Watch, owned: Mapping[Target, Access]) -> None:
-        known = self._inventory.snapshot.account_errors
-        for account_id, error in watch.account_errors.items():
-            if error and error != known.get(account_id):
-                self._log.warning("account_failed", account_id=account_id, error=error)
-            elif account_id in known and not error:
-                self._log.info("account_recovered", account_id=account_id)
-        if watch.organization_error and self._inventory.snapshot.organization is not False:
-            self._log.warning("organization_failed", error=watch.organization_error)
-        watched = {state.target for state in self._inventory.snapshot.targets}
-        for target in sorted(owned.keys() - watched):
-            self._log.info("target_added", account_id=target.account_id, region=target.region)
-        for target in sorted(watched - owned.keys()):
-            self._log.info("target_removed", account_id=target.account_id, region=target.region)
-
-    def _tell_transitions(self, transitions: tuple[Transition, ...]) -> None:
-        for transition in transitions:
-            self._telemetry.change(SOURCE, transition.kind)
-            key, at = transition.key, transition.key.deletion.at if transition.key.deletion else None
-            write = self._log.warning if transition.kind in _ALARMING else self._log.info
-            write(
-                transition.kind,
-                account_id=transition.target.account_id,
-                region=transition.target.region,
-                key_id=key.key_id,
-                alias=key.alias or None,
-                before=transition.before or None,
-                state=key.state,
-                deletion_date=None if at is None else datetime.fromtimestamp(at, UTC).isoformat(),
-            )
-
-    def _tell_sources(self, target: Target, before: TargetState | None, after: TargetState | None) -> None:
-        where = {"account_id": target.account_id, "region": target.region}
-        earlier = before.sources if before else {}
-        for source, error in after.sources.items() if after else ():
-            if error and error != earlier.get(source):
-                self._log.warning("source_failed", **where, source=source, error=error)
-            elif not error and earlier.get(source):
-                self._log.info("source_recovered", **where, source=source)
-
-    def _tell_health(self, before: TargetState, after: TargetState) -> None:
-        where = {"account_id": after.target.account_id, "region": after.target.region}
-        if before.up is None and after.up and after.keys is not None:
-            keys = after.keys.by_id.values()
-            self._log.info("target_read", **where, keys=len(keys), pending=sum(key.pending for key in keys))
-        elif after.up and before.up is False:
-            self._log.info("target_recovered", **where)
-        elif not after.up and after.last_error != before.last_error:
-            self._log.warning("target_failed", **where, error=after.last_error)
-        for key_id in after.unreadable.keys() - before.unreadable.keys():
-            self._log.warning("key_unreadable", **where, key_id=key_id, reason=after.unreadable[key_id].reason)

@@ -15,12 +15,13 @@ from exporter.acknowledgements import Acknowledgements
 from exporter.aws.connection import connect
 from exporter.aws.discovery import Memory
 from exporter.errors import ConfigError
+from exporter.eventlog import SWEEP
 from exporter.exposition.background import RenderThread
 from exporter.exposition.renderer import Renderer
 from exporter.inventory import Inventory
 from exporter.log import Log
 from exporter.model import Snapshot, TransitionKind
-from exporter.refresh import SOURCE, Refresher
+from exporter.refresh import Refresher
 from exporter.settings import Loaded, Settings, changed_at_restart, tag_label
 from exporter.telemetry import Telemetry
 
@@ -50,7 +51,7 @@ class Service:
         )
         self._telemetry.refresh_interval(settings.refresh.interval)
         self._telemetry.shard(settings.shard.index, settings.shard.total)
-        self._telemetry.expect_changes(SOURCE, TransitionKind)
+        self._telemetry.expect_changes(SWEEP, TransitionKind)
         self._inventory = Inventory(
             keep_failed=settings.refresh.keep_failed,
             keep_tombstones=settings.deletions.keep_tombstones,

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Pl
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-PASS_MODES: Final = ("full", "changes")
+PASS_MODES: Final = ("full", "changes", "named")
 
 # A KMS request takes 5-50 ms, a throttled one with its retries seconds. Few buckets: every scrape tells all of them.
 _REQUEST_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)

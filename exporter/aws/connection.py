@@ -13,7 +13,9 @@ from exporter.aws.calls import Access, Calls, Telemetry
 from exporter.aws.clients import Clients
 from exporter.aws.discovery import HOME, Discovery, Memory
 from exporter.aws.identities import HomeIdentity
+from exporter.aws.investigation import Investigator
 from exporter.aws.sweep import Sweeper
+from exporter.aws.trail import Trail
 from exporter.aws.workers import Workers
 from exporter.model import Target
 
@@ -35,6 +37,10 @@ class Connection:
 
     discovery: Discovery
     sweeper: Sweeper
+    investigator: Investigator
+    trail: Trail
+    calls: Calls
+    home: Access
     clients: Clients
     workers: Workers
 
@@ -81,6 +87,10 @@ def connect(
             tags=settings.keys.tags,
             describe_aws_managed=settings.keys.export == "all",
         ),
+        investigator=Investigator(calls=calls, settings=settings, now=now, monotonic=monotonic),
+        trail=Trail(calls=calls, now=now, monotonic=monotonic),
+        calls=calls,
+        home=home,
         clients=clients,
         workers=workers,
     )

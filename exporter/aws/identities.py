@@ -84,7 +84,14 @@ class RoleIdentity:
     """
 
     def __init__(
-        self, *, calls: Calls, home: Access, role_arn: str, external_id: str, now: Callable[[], float]
+        self,
+        *,
+        calls: Calls,
+        home: Access,
+        role_arn: str,
+        external_id: str,
+        now: Callable[[], float],
+        session_name: str = "kms-exporter",
     ) -> None:
         """Assume `role_arn` when first needed; `now` is in Unix seconds, as `Expiration` is."""
         self._calls = calls
@@ -92,10 +99,16 @@ class RoleIdentity:
         self._role_arn = role_arn
         self._external_id = external_id
         self._now = now
+        self._session_name = session_name
         self._assuming = asyncio.Lock()
         self._current: ReadOnlyCredentials | None = None
         self._ends_at = 0.0
         self._renew_at = 0.0
+
+    @property
+    def role_arn(self) -> str:
+        """The role that is assumed."""
+        return self._role_arn
 
     async def credentials(self) -> ReadOnlyCredentials:
         """Return the session's credentials, assuming the role when they are missing or near their end."""
@@ -121,7 +134,7 @@ class RoleIdentity:
 
     def _request(self, sts: "STSClient") -> tuple[ReadOnlyCredentials, float]:
         optional: dict[str, Any] = {"ExternalId": self._external_id} if self._external_id else {}
-        answer = sts.assume_role(RoleArn=self._role_arn, RoleSessionName="kms-exporter", **optional)
+        answer = sts.assume_role(RoleArn=self._role_arn, RoleSessionName=self._session_name, **optional)
         session = answer["Credentials"]
         credentials = ReadOnlyCredentials(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
         return credentials, session["Expiration"].timestamp()

@@ -1,7 +1,7 @@
 """One pass over one target: which keys exist, and what those are that have to be looked at."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -31,25 +31,42 @@ class Sweeper:
         self._describe_aws_managed = describe_aws_managed
 
     async def sweep(
-        self, access: Access, kind: PassKind, known: Keys | None, unreadable: Mapping[str, Unreadable]
+        self,
+        access: Access,
+        kind: PassKind,
+        known: Keys | None,
+        unreadable: Mapping[str, Unreadable],
+        suspects: Collection[str] = (),
     ) -> Pass:
         """Make a pass; `known` and `unreadable` are what earlier passes left, and without them every pass is full.
+
+        `suspects` are keys that an event named a moment ago: they are described in any case, since an answer of KMS may
+        be older than the event.
 
         Raises:
             TargetError: the keys could not be listed, so nothing is known of any.
         """
         listed = await kms.list_keys(self._calls, access, deadline=self._deadline(0))
-        sweep = _Sweep(
+        sweep = self._sweep_of(access, known or Keys(), unreadable, listed)
+        return await (sweep.full() if kind is PassKind.FULL or known is None else sweep.changes(suspects))
+
+    async def look_at(self, access: Access, key_ids: Collection[str], known: Keys) -> Pass:
+        """Describe the keys that events named, and no others; never raises TargetError."""
+        return await self._sweep_of(access, known, {}, list(key_ids)).named(key_ids)
+
+    def _sweep_of(
+        self, access: Access, known: Keys, unreadable: Mapping[str, Unreadable], listed: Sequence[str]
+    ) -> "_Sweep":
+        return _Sweep(
             calls=self._calls,
             access=access,
-            before=known or Keys(),
+            before=known,
             unreadable=unreadable,
             listed=dict.fromkeys(listed),
             tags=self._tags,
             describe_aws_managed=self._describe_aws_managed,
             deadline=self._deadline(len(listed)),
         )
-        return await (sweep.full() if kind is PassKind.FULL or known is None else sweep.changes())
 
     def _deadline(self, keys: int) -> float:
         """Return the loop time by which a pass over `keys` keys must be done: thrice what the budget makes it take."""
@@ -93,14 +110,43 @@ class _Sweep:
         wanted = sorted(self.listed.keys() - spared, key=self._rank)
         return await self._describe(PassKind.FULL, wanted, aliases, aws_managed)
 
-    async def changes(self) -> Pass:
-        """Describe new keys, every pending key, and keys that could not be read for a reason that may pass."""
+    async def named(self, key_ids: Collection[str]) -> Pass:
+        """Describe `key_ids`; one that is known and of which KMS says that it does not exist is gone.
+
+        One that is not known may be new; or an event named it here though it belongs to another account, and KMS says
+        that there is none.
+        """
+        known = self.before.by_id
+        wanted = dict.fromkeys(key_id for key_id in key_ids if key_id not in self.before.aws_managed)
+        described = await kms.describe_keys(self.calls, self.access, wanted, known, deadline=self.deadline)
+        new = [key_id for key_id in described.answers if key_id not in known]
+        found = await kms.aliases_of(self.calls, self.access, new, deadline=self.deadline)
+        tags = await self._read_tags(PassKind.CHANGES, described.answers.values())
+        failures = {key_id: error for key_id, error in described.failures.items() if key_id in known}
+        gone = {key_id for key_id, error in failures.items() if _says_not_found(error)}
+        errors = [error for key_id, error in failures.items() if key_id not in gone]
+        return Pass(
+            kind=PassKind.NAMED,
+            read={
+                key_id: _completed(key, found.answers, tags)
+                for key_id, key in described.answers.items()
+                if key_id in known or key_id in found.answers  # else its first pass finds it, with its aliases
+            },
+            unreadable={key_id: error.reason for key_id, error in failures.items() if key_id not in gone},
+            gone=frozenset(gone),
+            errors=(*self.errors, *errors),
+            ended_by=described.ended_by or found.ended_by,
+        )
+
+    async def changes(self, suspects: Collection[str]) -> Pass:
+        """Describe new and pending keys, suspects, and keys that could not be read for a reason that may pass."""
         before = self.before
         new = [key_id for key_id in self.listed if self._is_new(key_id)]
         found = await kms.aliases_of(self.calls, self.access, new, deadline=self._half_time())
         self.errors += [error for error in (found.ended_by, *found.failures.values()) if error is not None]
         aws_managed = self._spared(found.answers)
         wanted = dict.fromkeys(key_id for key_id, key in before.by_id.items() if key.pending and key_id in self.listed)
+        wanted |= dict.fromkeys(key_id for key_id in suspects if key_id in before.by_id and key_id in self.listed)
         wanted |= dict.fromkeys(key_id for key_id in new if key_id not in aws_managed)
         # A denial stands until someone edits a policy: full passes look after it.
         wanted |= dict.fromkeys(

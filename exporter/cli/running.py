@@ -26,6 +26,7 @@ _DEMO_OPTIONS: Final = {
     "KMS_EXPORTER_AWS__ORGANIZATION__ENABLED": "true",
     "KMS_EXPORTER_KEYS__TAGS": '["owner", "kms-exporter/deletion-approved"]',
     "KMS_EXPORTER_REFRESH__INTERVAL": "5s",
+    "KMS_EXPORTER_REFRESH__FULL_INTERVAL": "60s",
     "KMS_EXPORTER_REFRESH__FALLBACK_INTERVAL": "15s",
 }
 """What the demo sets unless its user does."""

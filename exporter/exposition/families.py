@@ -366,6 +366,16 @@ TARGET_FAMILIES: Final[tuple[Family[TargetState], ...]] = (
         kind="counter",
     ),
     Family(
+        "kms_exporter_target_full_interval_seconds",
+        "Time between two full passes over the target: refresh.full_interval while changes can be read from the source "
+        "in the label events, else refresh.fallback_interval, with the reason.",
+        lambda state: (
+            [((state.events.source, state.events.reason), state.events.full_interval)] if state.events else ()
+        ),
+        TARGET_LABELS,
+        ("events", "reason"),
+    ),
+    Family(
         "kms_exporter_target_source_up",
         "1 if a source of facts about pending keys (scheduled_by, denied_uses, last_usage, grants, "
         "acknowledgement_tag) answered when it was last asked, else 0; absent while there is nothing to ask.",

@@ -15,6 +15,7 @@ from exporter.settings.durations import Duration
 from exporter.settings.values import (
     NO_END,
     AccountId,
+    AggregatorName,
     Day,
     ExternalId,
     FromText,
@@ -25,6 +26,7 @@ from exporter.settings.values import (
     OptionalAccountId,
     OptionalRegion,
     OptionalTagKey,
+    QueueUrl,
     Reason,
     Region,
     RoleArn,
@@ -205,7 +207,15 @@ class Refresh(Section):
         default=60,
         ge=5,
         le=86_400,
-        description="Time between changes passes: new keys, keys that vanished, every pending key.",
+        description="Time between changes passes: new keys, keys that vanished, every pending key, keys that events "
+        "name.",
+    )
+    full_interval: Duration = Field(
+        default=3600,
+        ge=5,
+        le=604_800,
+        description="Time between full passes, in which every key is described, while events that tell of changes are "
+        "readable for the target.",
     )
     fallback_interval: Duration = Field(
         default=300,
@@ -221,7 +231,7 @@ class Refresh(Section):
 
     def conflicts(self) -> Iterator[Conflict]:
         """A full pass is a changes pass and more, so it is no more frequent; one failed pass must not drop a target."""
-        for name in ("fallback_interval", "keep_failed"):
+        for name in ("full_interval", "fallback_interval", "keep_failed"):
             if getattr(self, name) < self.interval:
                 yield Conflict(name, "is shorter than {interval}", "the same or longer")
 
@@ -231,8 +241,24 @@ class Changes(Section):
 
     cloudtrail: bool = Field(
         default=True,
-        description="Ask CloudTrail (LookupEvents, free of charge) who scheduled a deletion and when, and which uses "
-        "of a pending key were denied.",
+        description="Ask CloudTrail (LookupEvents, free of charge) which keys changed, who scheduled a deletion and "
+        "when, and which uses of a pending key were denied.",
+    )
+    sqs_queue_url: QueueUrl = Field(
+        default="",
+        description="SQS queue to which EventBridge rules send the KMS events of accounts and regions, for detection "
+        "within seconds; empty = none. `{shard}` in it stands for shard.index: each shard takes a queue of its own.",
+    )
+    config_aggregator: AggregatorName = Field(
+        default="",
+        description="AWS Config aggregator of the home account and region that is asked for pending keys in accounts "
+        "and regions that nobody watches; empty = none.",
+    )
+    config_interval: Duration = Field(
+        default=900,
+        ge=60,
+        le=86_400,
+        description="Time between two questions to AWS Config, whose data may be a day old.",
     )
 
 

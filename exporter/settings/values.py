@@ -222,6 +222,18 @@ Day = Annotated[
 ]
 Link = Annotated[str, AfterValidator(_link), Kind("link", "a link that starts with https:// or http://, or nothing")]
 
+QueueUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:https?://[!-~]+/[0-9]{12}/[A-Za-z0-9_{}-]{1,80}(?:\.fifo)?)?$"),
+    Kind("queue URL", "the URL of an SQS queue, which ends in /ACCOUNT/NAME, or nothing for none"),
+]
+AggregatorName = Annotated[
+    str,
+    # AWS Config API reference, ConfigurationAggregatorName.
+    StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,256}$"),
+    Kind("aggregator name", "the name of an AWS Config aggregator, or nothing for none"),
+]
+
 FromText = BeforeValidator(_list)
 """Lets a list be given as text: JSON or separated by commas."""
 Unique = AfterValidator(_without_repeats)

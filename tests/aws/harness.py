@@ -87,6 +87,7 @@ class Heard:
         self.requests: Counter[str] = Counter()
         self.throttles: Counter[str] = Counter()
         self.passes: Counter[str] = Counter()
+        self.named: Counter[str] = Counter()
         self.changes: Counter[str] = Counter()
         self.target_count = 0
 
@@ -106,8 +107,7 @@ class Heard:
         self.passes[mode] += 1
 
     def change(self, source: str, event: str) -> None:
-        assert source == "sweep"
-        self.changes[event] += 1
+        (self.changes if source == "sweep" else self.named)[event] += 1
 
     def targets(self, count: int) -> None:
         self.target_count = count
@@ -314,7 +314,9 @@ class Station:
 
 def brisk(settings: Settings, *, interval: float = 0.05, full_interval: float = 0.15) -> Settings:
     """Return the settings with intervals that are shorter than anybody may configure."""
-    refresh = settings.refresh.model_copy(update={"interval": interval, "fallback_interval": full_interval})
+    refresh = settings.refresh.model_copy(
+        update={"interval": interval, "full_interval": full_interval, "fallback_interval": full_interval}
+    )
     return settings.model_copy(update={"refresh": refresh})
 
 

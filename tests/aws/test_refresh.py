@@ -1,6 +1,6 @@
 """The refresh loop as a whole: what is swept when, what becomes of it, and how it takes on other settings."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -451,12 +451,17 @@ class CrashingSweeper:
         self._crashed = False
 
     async def sweep(
-        self, access: Access, kind: PassKind, known: Keys | None, unreadable: Mapping[str, Unreadable]
+        self,
+        access: Access,
+        kind: PassKind,
+        known: Keys | None,
+        unreadable: Mapping[str, Unreadable],
+        suspects: Collection[str],
     ) -> Pass:
         if access.target.region == IRELAND and not self._crashed:
             self._crashed = True
             raise RuntimeError("a bug")
-        return await self._sweeper.sweep(access, kind, known, unreadable)
+        return await self._sweeper.sweep(access, kind, known, unreadable, suspects)
 
 
 class CrashingDiscovery:

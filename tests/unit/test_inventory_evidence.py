@@ -123,18 +123,18 @@ def test_a_source_that_failed_is_told_and_counted_and_costs_no_pass(inventory: I
     assert state(inventory).up
 
 
-def test_a_source_stands_until_it_is_asked_again(inventory: Inventory) -> None:
+def test_sources_are_as_they_were_last_told(inventory: Inventory) -> None:
     learn(inventory, sources={Source.GRANTS: "denied"})
-    learn(inventory, sources={Source.LAST_USAGE: ""})
-    assert state(inventory).sources == {Source.GRANTS: "denied", Source.LAST_USAGE: ""}
-    learn(inventory, sources={Source.GRANTS: ""})
-    assert state(inventory).sources[Source.GRANTS] == ""
+    learn(inventory, sources={Source.GRANTS: "", Source.LAST_USAGE: ""})
+    assert state(inventory).sources == {Source.GRANTS: "", Source.LAST_USAGE: ""}
+    learn(inventory)
+    assert state(inventory).sources == {}, "there is nothing left to ask"
 
 
-def test_sources_are_forgotten_when_there_is_nothing_left_to_ask(inventory: Inventory) -> None:
+def test_a_pass_leaves_them_alone(inventory: Inventory) -> None:
     learn(inventory, sources={Source.GRANTS: "denied"})
-    read(inventory, ENABLED)
-    assert state(inventory).sources == {}
+    read(inventory, PENDING)
+    assert state(inventory).sources == {Source.GRANTS: "denied"}
 
 
 def test_the_latest_transitions_are_published_newest_first(inventory: Inventory) -> None:

@@ -18,38 +18,54 @@ def test_each_value_is_shown_with_its_source() -> None:
     assert show(loaded) == (
         """\
 web:
-  listen_address: 0.0.0.0:10841  # default
-  telemetry_path: /metrics       # default
+  listen_address: 0.0.0.0:10841                        # default
+  telemetry_path: /metrics                             # default
+  runbook_url: ''                                      # default
 aws:
-  regions:                       # flag --aws.regions
+  regions:                                             # flag --aws.regions
   - eu-west-1
-  accounts:                      # environment variable KMS_EXPORTER_AWS__ACCOUNTS
+  accounts:                                            # environment variable KMS_EXPORTER_AWS__ACCOUNTS
   - role_arn: arn:aws:iam::012345678901:role/x
     external_id: ''
     name: payments
     regions: []
-  home_account: true             # default
+  home_account: true                                   # default
   organization:
-    enabled: false               # default
-    role_name: KmsExporter       # default
-    include: []                  # default
-    exclude: []                  # default
-  request_rate: 0.2              # default
-  connect_timeout: 3s            # default
-  read_timeout: 10s              # default
+    enabled: false                                     # default
+    role_name: KmsExporter                             # default
+    include: []                                        # default
+    exclude: []                                        # default
+  request_rate: 0.2                                    # default
+  connect_timeout: 3s                                  # default
+  read_timeout: 10s                                    # default
 keys:
-  export: customer               # default
-  tags: []                       # default
+  export: customer                                     # default
+  tags: []                                             # default
+  last_usage: false                                    # default
 refresh:
-  interval: 1m30s                # flag --refresh.interval
-  fallback_interval: 5m          # default
-  concurrency: 16                # default
-  keep_failed: 1d                # default
+  interval: 1m30s                                      # flag --refresh.interval
+  full_interval: 1h                                    # default
+  fallback_interval: 5m                                # default
+  concurrency: 16                                      # default
+  keep_failed: 1d                                      # default
+changes:
+  cloudtrail: true                                     # default
+  sqs_queue_url: ''                                    # default
+  config_aggregator: ''                                # default
+  config_interval: 15m                                 # default
 deletions:
-  keep_tombstones: 7d            # default
+  acknowledgements: []                                 # default
+  acknowledgement_tag: kms-exporter/deletion-approved  # default
+  last_usage: true                                     # default
+  grants: true                                         # default
+  scheduled_by: true                                   # default
+  keep_tombstones: 7d                                  # default
+shard:
+  index: 0                                             # default
+  total: 1                                             # default
 log:
-  level: info                    # default
-  format: text                   # default
+  level: info                                          # default
+  format: text                                         # default
 """
     )
 

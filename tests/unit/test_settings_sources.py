@@ -206,7 +206,9 @@ def test_the_help_is_grouped_by_section() -> None:
         "aws.organization:",
         "keys:",
         "refresh:",
+        "changes:",
         "deletions:",
+        "shard:",
         "log:",
     ]
 

@@ -6,13 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.model import Deletion, Key, Keys, Snapshot, Target, TargetState, Unreadable
-from exporter.web.api import MAX_LIMIT, MAX_UNREADABLE, ParameterError, Query, keys_page, parse_query
-
-NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
-DAY = 86_400.0
-IRELAND, LONDON = Target("111122223333", "eu-west-1"), Target("111122223333", "eu-west-2")
-OTHER = Target("444455556666", "eu-west-1")
+from exporter.acknowledgements import Acknowledgement, Acknowledgements
+from exporter.model import (
+    Deletion,
+    DeniedUses,
+    Evidence,
+    Grants,
+    Key,
+    Scheduling,
+    Snapshot,
+    Source,
+    TargetState,
+    Transition,
+    TransitionKind,
+    Unreadable,
+    Usage,
+    UsageCase,
+)
+from exporter.web.api.paging import MAX_LIMIT, Query, keys_page, parse_query
+from exporter.web.api.records import MAX_UNREADABLE
+from exporter.web.parameters import ParameterError
+from tests.support.declaring import rule
+from tests.support.snapshots import DAY, HOUR, IRELAND, LONDON, NOW, OTHER, pending
+from tests.support.snapshots import key as key_of
+from tests.support.snapshots import state as of
 
 FULL = Key(
     "1234",
@@ -31,21 +48,28 @@ FULL = Key(
 )
 
 
-def of(target: Target, *keys: Key, **known) -> TargetState:
-    return TargetState(target, keys=Keys({key.key_id: key for key in keys}), **known)
+EVIDENCE = Evidence(
+    scheduling=Scheduling(NOW - DAY, "Deploy/build-42", event_id="e-1", window=30 * DAY),
+    usage=Usage(UsageCase.USED, NOW - 300 * DAY, last_used_at=NOW - DAY - HOUR, operation="Decrypt"),
+    grants=Grants(2, ("rds.amazonaws.com",)),
+    denied_uses=DeniedUses(3, NOW - HOUR, "card-service/i-1", "Decrypt"),
+)
 
 
 def key(key_id: str) -> Key:
-    return Key(key_id, f"arn:{key_id}", "Enabled")
+    return key_of(key_id)
 
 
-def answer(snapshot: Snapshot, query: str = "", now: float = NOW) -> dict:
-    return json.loads(keys_page(snapshot, parse_query(query), now=now))
+def answer(snapshot: Snapshot, query: str = "", now: float = NOW, rules=(), unmatched=()) -> dict:
+    declared = Acknowledgements(rules)
+    page = keys_page(snapshot, parse_query(query), acknowledgements=declared, unmatched=unmatched, now=now)
+    return json.loads(page)
 
 
 def test_a_key_tells_everything_that_is_known() -> None:
-    snapshot = Snapshot(NOW, 1, (of(IRELAND, FULL, account_name="payments"),))
-    assert answer(snapshot)["keys"] == [
+    snapshot = Snapshot(NOW, 1, (of(IRELAND, FULL, account_name="payments", evidence={"1234": EVIDENCE}),))
+    approved = rule("alias/b", Acknowledgement("retired", "carol", "CHG-1", until=NOW + DAY))
+    assert answer(snapshot, rules=[approved])["keys"] == [
         {
             "account_id": "111122223333",
             "account_name": "payments",
@@ -67,6 +91,29 @@ def test_a_key_tells_everything_that_is_known() -> None:
             "days_left": 1.5,
             "deletion_window_days": None,
             "material_expires": "2026-09-22T14:13:20Z",
+            "scheduled_at": "2026-09-20T14:13:20Z",
+            "scheduled_by": "Deploy/build-42",
+            "scheduled_event_id": "e-1",
+            "usage": "used",
+            "last_used": "2026-09-20T13:13:20Z",
+            "last_used_operation": "Decrypt",
+            "usage_tracked_since": "2025-11-25T14:13:20Z",
+            "grants": 2,
+            "grantees": ["rds.amazonaws.com"],
+            "denied_uses": 3,
+            "denied_last_at": "2026-09-21T13:13:20Z",
+            "denied_last_by": "card-service/i-1",
+            "acknowledged": True,
+            "acknowledgement": {
+                "reason": "retired",
+                "approved_by": "carol",
+                "ticket": "CHG-1",
+                "until": "2026-09-22T14:13:20Z",
+                "source": "configuration",
+                "expired": False,
+            },
+            "needed": True,
+            "console_url": "https://eu-west-1.console.aws.amazon.com/kms/home?region=eu-west-1#/kms/keys/1234",
         }
     ]
 
@@ -82,6 +129,41 @@ def test_what_is_not_known_is_null() -> None:
     assert told["created"] is told["deletion_date"] is told["days_left"] is told["material_expires"] is None
     assert told["deletion_window_days"] == 7
     assert told["pending"] is True
+    asked = ("scheduled_at", "scheduled_by", "scheduled_event_id", "usage", "last_used", "last_used_operation")
+    assert {told[name] for name in (*asked, "usage_tracked_since", "grants", "denied_uses", "denied_last_at")} == {None}
+    assert told["grantees"] is told["denied_last_by"] is told["acknowledgement"] is None
+    assert told["acknowledged"] is told["needed"] is False
+
+
+def test_what_was_asked_and_is_nothing_is_not_null() -> None:
+    none = Evidence(usage=Usage(UsageCase.NEVER, NOW - DAY), grants=Grants(0), denied_uses=DeniedUses(0))
+    (told,) = answer(Snapshot(NOW, 1, (of(IRELAND, pending("p"), evidence={"p": none}),)))["keys"]
+    assert (told["usage"], told["grants"], told["grantees"], told["denied_uses"]) == ("never used", 0, [], 0)
+
+
+def test_a_hidden_principal_is_null() -> None:
+    hidden = Evidence(scheduling=Scheduling(NOW - DAY, event_id="e-1"))
+    (told,) = answer(Snapshot(NOW, 1, (of(IRELAND, pending("p"), evidence={"p": hidden}),)))["keys"]
+    assert (told["scheduled_by"], told["scheduled_at"]) == (None, "2026-09-20T14:13:20Z")
+
+
+def test_a_key_that_is_not_pending_is_neither_acknowledged_nor_needed_nor_the_contrary() -> None:
+    used = Evidence(usage=Usage(UsageCase.USED, last_used_at=NOW))
+    snapshot = Snapshot(NOW, 1, (of(IRELAND, key("k"), evidence={"k": used}),))
+    (told,) = answer(snapshot, rules=[rule("k")])["keys"]
+    assert told["acknowledged"] is told["acknowledgement"] is told["needed"] is None
+    assert told["last_used"] == "2026-09-21T14:13:20Z"
+
+
+@pytest.mark.parametrize(
+    ("declared", "until", "expired"),
+    [(Acknowledgement("r"), None, False), (Acknowledgement("r", until=NOW), "2026-09-21T14:13:20Z", True)],
+)
+def test_an_acknowledgement_tells_when_it_ends(declared: Acknowledgement, until: str | None, expired: bool) -> None:
+    snapshot = Snapshot(NOW, 1, (of(IRELAND, pending("p")),))
+    (told,) = answer(snapshot, rules=[rule("p", declared)])["keys"]
+    assert (told["acknowledgement"]["until"], told["acknowledgement"]["expired"]) == (until, expired)
+    assert told["acknowledged"] is not expired
 
 
 def test_targets_and_accounts_tell_what_could_not_be_checked() -> None:
@@ -92,6 +174,7 @@ def test_targets_and_accounts_tell_what_could_not_be_checked() -> None:
         last_full=NOW - 2 * DAY,
         unreadable={"k": Unreadable("AccessDeniedException", NOW - DAY)},
         last_error="ListKeys: timeout",
+        sources={Source.GRANTS: "", Source.SCHEDULED_BY: "LookupEvents: AccessDenied"},
     )
     snapshot = Snapshot(
         NOW,
@@ -123,7 +206,44 @@ def test_targets_and_accounts_tell_what_could_not_be_checked() -> None:
         "unreadable": 1,
         "unreadable_keys": [{"key_id": "k", "reason": "AccessDeniedException", "since": "2026-09-20T14:13:20Z"}],
         "last_error": "ListKeys: timeout",
+        "sources": {
+            "scheduled_by": "LookupEvents: AccessDenied",
+            "denied_uses": None,
+            "last_usage": None,
+            "grants": "",
+            "acknowledgement_tag": None,
+        },
     }
+
+
+def test_changes_are_told() -> None:
+    saved = Transition(TransitionKind.CANCELLED, IRELAND, key_of("k", "Disabled", aliases=("alias/a",)), "x", NOW)
+    assert answer(Snapshot(NOW, 1, transitions=(saved,)))["transitions"] == [
+        {
+            "kind": "deletion_cancelled",
+            "at": "2026-09-21T14:13:20Z",
+            "account_id": "111122223333",
+            "region": "eu-west-1",
+            "key_id": "k",
+            "alias": "alias/a",
+            "before": "x",
+            "state": "Disabled",
+        }
+    ]
+
+
+def test_acknowledgements_that_are_about_nothing_are_told() -> None:
+    told = answer(Snapshot(NOW, 1), unmatched=[rule("alias/typo-*", region="eu-west-1")])
+    assert told["acknowledgements_unmatched"] == [{"key": "alias/typo-*", "account_id": "", "region": "eu-west-1"}]
+
+
+def test_pending_keys_alone_may_be_asked_for() -> None:
+    snapshot = Snapshot(NOW, 1, (of(IRELAND, key("a"), pending("b"), key("c"), pending("d")), of(OTHER, key("e"))))
+    first = answer(snapshot, "pending=true&limit=1")
+    assert [told["key_id"] for told in first["keys"]] == ["b"]
+    last = answer(snapshot, f"pending=true&limit=1&after={first['next']}")
+    assert ([told["key_id"] for told in last["keys"]], last["next"]) == (["d"], None)
+    assert len(answer(snapshot, "pending=false")["keys"]) == 5
 
 
 def test_unreadable_keys_are_all_counted_and_some_named() -> None:
@@ -192,7 +312,8 @@ def test_parameters_are_decoded() -> None:
         ("limit=1&limit=2", "limit is given more than once"),
         ("after=x", "after='x' is not what next gave"),
         ("after=111122223333//x", "after='111122223333//x' is not what next gave"),
-        ("limt=5", "unknown parameter 'limt'; accepted are limit and after"),
+        ("limt=5", "unknown parameter 'limt'; accepted are limit, after and pending"),
+        ("pending=yes", "pending='yes' is not accepted; accepted are true and false"),
         ("limit=%0A", r"limit='\n' is no whole number from 1 to 1000"),
     ],
 )

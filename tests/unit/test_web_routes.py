@@ -5,16 +5,15 @@ import gzip
 
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.errors import ConfigError
-from exporter.exposition.renderer import Renderer
-from exporter.model import Deletion, Key, Keys, Snapshot, Target, TargetState
-from exporter.telemetry import Telemetry
+from exporter.acknowledgements import Acknowledgements
+from exporter.model import Deletion, Key, Snapshot, Target, TargetState
 from exporter.web.app import create_app
 from exporter.web.metrics import INLINE_SAMPLES, INLINE_TARGETS
+from tests.support.declaring import rule
+from tests.support.serving import FakeExporter
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -49,35 +48,6 @@ class Client:
 
     def post(self, path: str) -> httpx.Response:
         return self.request("POST", path)
-
-
-class FakeExporter:
-    """The rest of the program, as the web layer sees it."""
-
-    def __init__(self, *keys: Key) -> None:
-        telemetry = Telemetry(CollectorRegistry(), version="0", revision="", loaded_at=NOW)
-        target = Target("111122223333", "eu-west-1")
-        self.snapshot = Snapshot(NOW, 1, (TargetState(target, keys=Keys({key.key_id: key for key in keys}), up=True),))
-        self.renderer = Renderer(telemetry.registry, export="customer", tags={})
-        self.renderer.update(self.snapshot)
-        self.time = NOW
-        self.is_alive = self.is_ready = True
-        self.reloads = 0
-        self.refusal = ""
-
-    def now(self) -> float:
-        return self.time
-
-    def alive(self) -> bool:
-        return self.is_alive
-
-    def ready(self) -> bool:
-        return self.is_ready
-
-    def reload(self) -> None:
-        self.reloads += 1
-        if self.refusal:
-            raise ConfigError(self.refusal)
 
 
 def pending(number: int) -> Key:
@@ -237,6 +207,17 @@ class TestKeys:
         assert response.headers["content-type"] == "text/plain; charset=utf-8"
         assert response.text == "limit='none' is no whole number from 1 to 1000\n"
 
+    def test_they_are_described(self, client: Client) -> None:
+        response = client.get("/api/v1/openapi.json")
+        assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+        assert set(response.json()["paths"]) == {"/api/v1/keys", "/api/v1/openapi.json"}
+
+    def test_acknowledgements_in_force_are_told(self, client: Client, exporter: FakeExporter) -> None:
+        exporter.acknowledgements = Acknowledgements([rule("00007"), rule("alias/typo")])
+        told = client.get("/api/v1/keys").json()
+        assert told["keys"][0]["acknowledged"] is True
+        assert [unmatched["key"] for unmatched in told["acknowledgements_unmatched"]] == ["alias/typo"]
+
 
 class TestStatusPage:
     def test_it_is_html_that_may_load_nothing(self, client: Client) -> None:
@@ -245,3 +226,17 @@ class TestStatusPage:
         assert response.headers["content-type"] == "text/html; charset=utf-8"
         assert response.headers["content-security-policy"].startswith("default-src 'none';")
         assert "00007" in response.text
+
+    def test_a_bad_parameter_is_refused_in_one_line(self, client: Client) -> None:
+        response = client.get("/?page=%0A1")
+        assert response.status_code == 200
+        response = client.get("/?sort=%0Aup")
+        assert response.status_code == 400
+        assert response.headers["content-type"] == "text/plain; charset=utf-8"
+        assert len(response.text.splitlines()) == 1
+
+    def test_its_links_and_acknowledgements_are_those_of_the_configuration(self, exporter: FakeExporter) -> None:
+        exporter.acknowledgements = Acknowledgements([rule("alias/typo-*")])
+        text = Client(create_app(exporter, runbook_url="https://wiki.example.org/kms")).get("/").text
+        assert 'href="https://wiki.example.org/kms"' in text
+        assert "alias/typo-*" in text
