@@ -3,7 +3,9 @@
 GET  /_emulator/stats     {"requests": [{account_id, region, service, operation, count}], "refusals": {code: count}}
 GET  /_emulator/pending   {"keys": [{account_id, region, key_id, state, deletion_at}]}
 POST /_emulator/keys      {"action": "schedule", "account_id", "region", "key_id", "days": 7}; the other actions
-                          are cancel, enable, disable and delete; `key_id` may be an alias name
+                          are cancel, enable, disable, delete, tag ("tags"), use ("operation": "Decrypt", "at": Unix
+                          seconds) and grant ("grantee", "operations"); `key_id` may be an alias name; "by" tells
+                          who does it: "user/NAME", "assumed-role/NAME/SESSION", "service/NAME" or "root"
 POST /_emulator/faults    {"fault": "latency", "seconds": 0.5} or {"fault": "throttle", "fraction": 0.2, "times": 3}
                           or any other of `Faults`' methods with its arguments and filters (service, operation,
                           account_id, region); "change" takes a "merge" object, "use_quotas" a "share"
@@ -15,6 +17,7 @@ import json
 from collections import Counter
 from typing import Any, Final
 
+from exporter.demo.actors import parse
 from exporter.demo.errors import AwsError
 from exporter.demo.faults import Faults, merging
 from exporter.demo.keys import Key
@@ -32,6 +35,9 @@ _ACTIONS: Final = {
     "enable": "enable",
     "disable": "disable",
     "delete": "delete",
+    "tag": "tag",
+    "use": "use",
+    "grant": "grant",
 }
 
 
@@ -75,6 +81,8 @@ class Control:
         name = order.pop("key_id")
         alias = vault.aliases.get(name)
         key = vault.key(name if alias is None or alias.target is None else alias.target)
+        if "by" in order:
+            order["by"] = parse(order["by"])
         getattr(vault, _ACTIONS[order.pop("action")])(key.key_id, **order)
         return _told(key)
 

@@ -69,7 +69,7 @@ class Emulator:
                 return plan, Response(200, (), b"")
             if plan.refusal is not None:
                 raise _refusal(plan.refusal, service, principal, request)
-            answer: Any = self._perform(service, principal, request)
+            answer: Any = self._perform(service, principal, request, request_id)
             for change in plan.changes:
                 answer = change(answer)
             status, body = 200, request.protocol.answer(request.operation, answer, request_id)
@@ -103,11 +103,14 @@ class Emulator:
             raise service.codes.unknown_token.error(invalid)
         return principal
 
-    def _perform(self, service: Service, principal: Principal, request: ApiRequest) -> Any:
+    def _perform(self, service: Service, principal: Principal, request: ApiRequest, request_id: str) -> Any:
         operation = service.operations.get(request.operation)
-        if operation is None:
+        place = (request.region, request.operation)
+        if operation is None or place in self._world.rules.missing:
             raise service.codes.unknown_operation.error(f"The emulator has no {service.name}:{request.operation}")
-        call = Call(self._world, principal, request.region, request.operation, request.params())
+        if place in self._world.accounts[principal.account_id].denied:
+            raise _denial(service, principal, request)
+        call = Call(self._world, principal, request.region, request.operation, request.params(), request_id)
         with self._world.agenda.lock:
             self._world.agenda.settle()
             return operation(call)
@@ -120,8 +123,12 @@ def _refusal(refusal: Refusal | Code, service: Service, principal: Principal, re
         case Refusal.INTERNAL:
             return service.codes.internal.error("An internal error occurred.")
         case Refusal.DENIED:
-            return service.codes.denied.error(
-                f"User: {principal.arn} is not authorized to perform: {service.name}:{request.operation}"
-            )
+            return _denial(service, principal, request)
         case Code():
             return refusal.error("The emulator was told to refuse this.")
+
+
+def _denial(service: Service, principal: Principal, request: ApiRequest) -> AwsError:
+    return service.codes.denied.error(
+        f"User: {principal.arn} is not authorized to perform: {service.name}:{request.operation}"
+    )

@@ -1,7 +1,8 @@
 """A KMS key and what belongs to it, as plain data (KMS API, `KeyMetadata`). Times are Unix seconds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from exporter.demo.vault import Vault
@@ -28,6 +29,43 @@ class CustomKeyStore:
     store_id: str
     cloud_hsm_cluster_id: str | None = None
     xks_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastUse:
+    """The last successful cryptographic operation with a key (KMS API, `KeyLastUsageData`).
+
+    Attributes:
+        event_id: of CloudTrail's record.
+        request_id: of KMS.
+    """
+
+    operation: str
+    at: float
+    event_id: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant on a key (KMS API, `GrantListEntry`).
+
+    Attributes:
+        grantee: an ARN or a service principal.
+        as_service: whether it was granted by `GranteeServicePrincipal` and is told so; the grants that most services
+            make for themselves are told with the service principal as `GranteePrincipal`.
+        retiring: the principal that may retire it.
+        constraints: `Constraints`.
+    """
+
+    grant_id: str
+    grantee: str
+    operations: tuple[str, ...]
+    created_at: float
+    as_service: bool = False
+    name: str = ""
+    retiring: str | None = None
+    constraints: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -57,9 +95,12 @@ class Key:
         manager: `CUSTOMER` or `AWS`.
         deletion_at: `DeletionDate`, while `PendingDeletion`.
         window_days: the waiting period asked for, while pending in either way.
+        scheduled_at: when it was asked for, while pending in either way.
         material: the imported material of a key of origin `EXTERNAL`; None while it has none.
         tags: None when the key never had a tag, which the Tagging API tells from an empty set.
         denied: operations that the key's policy denies to everyone, such as `DescribeKey`.
+        last_use: the last one ever, whether KMS was tracking uses then or not.
+        grants: in the order of their creation.
     """
 
     vault: "Vault"
@@ -73,11 +114,14 @@ class Key:
     origin: str = "AWS_KMS"
     deletion_at: float | None = None
     window_days: int | None = None
+    scheduled_at: float | None = None
     material: ImportedMaterial | None = None
     store: CustomKeyStore | None = None
     family: Family | None = None
     tags: dict[str, str] | None = None
     denied: frozenset[str] = frozenset()
+    last_use: LastUse | None = None
+    grants: tuple[Grant, ...] = ()
 
     @property
     def arn(self) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from exporter.demo.errors import AwsError
 from exporter.demo.keys import DAY, Family, ImportedMaterial, Key
+from exporter.demo.trail import Deed
 
 DEFAULT_WINDOW: Final = 30
 WINDOWS: Final = range(7, 31)
@@ -34,6 +35,7 @@ def schedule_deletion(key: Key, days: int = DEFAULT_WINDOW) -> None:
         raise AwsError("ValidationException", f"PendingWindowInDays must be between 7 and 30, got {days}")
     require_state(key, _SCHEDULABLE)
     key.window_days = days
+    key.scheduled_at = key.vault.rules.agenda.time()
     if key.is_primary and key.family is not None and key.family.replicas:
         key.state = "PendingReplicaDeletion"
     else:
@@ -49,7 +51,7 @@ def cancel_deletion(key: Key) -> None:
     if not key.pending:
         raise AwsError("KMSInvalidStateException", f"{key.arn} is not pending deletion.")
     key.state = "PendingImport" if key.origin == "EXTERNAL" and key.material is None else "Disabled"
-    key.deletion_at = key.window_days = None
+    key.deletion_at = key.window_days = key.scheduled_at = None
 
 
 def enable(key: Key) -> None:
@@ -88,6 +90,23 @@ def require_state(key: Key, allowed: frozenset[str]) -> None:
     """
     if key.state not in allowed:
         raise _wrong_state(key)
+
+
+def require_enabled(key: Key) -> None:
+    """Refuse what needs an enabled key: cryptographic operations and new grants.
+
+    A moment before a pending key was scheduled (`Agenda.as_of`) counts as one when it was enabled.
+
+    Raises:
+        AwsError: `DisabledException` or `KMSInvalidStateException`.
+    """
+    rules = key.vault.rules
+    if key.state == "Enabled" or (key.scheduled_at is not None and rules.agenda.time() < key.scheduled_at):
+        return
+    if key.state == "Disabled":
+        raise AwsError("DisabledException", f"{key.arn} is disabled.")
+    error = _wrong_state(key)
+    raise AwsError(rules.pending_refusal, error.message) if key.pending else error
 
 
 def import_material(key: Key, expires_at: float | None) -> None:
@@ -131,6 +150,7 @@ def _expire_material(key: Key, material: ImportedMaterial) -> None:
     if key.material is not material:
         return
     key.material = None
+    key.vault.tell(Deed("DeleteExpiredKeyMaterial", None, key.arn, response={"keyId": key.arn}))
     if key.state in _SETTLED:
         key.state = "PendingImport"
 

@@ -1,11 +1,11 @@
 """Who sends a request: the home credentials and the sessions of assumed roles."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from exporter.demo.arns import arn
+from exporter.demo.actors import ROLE, Actor, assumed_role, user
 
 HOME_ACCESS_KEY: Final = "AKIAIOSFODNN7EXAMPLE"
 HOME_SECRET_KEY: Final = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105 - the AWS documentation's own example, opens nothing
@@ -16,12 +16,14 @@ class Role:
     """A role that can be assumed.
 
     Attributes:
+        region: one of the account's, which tells the partition.
         external_id: required of whoever assumes it, None for nobody.
         assumable: whether its trust policy lets the home credentials in.
         max_session: the longest session in seconds (`MaxSessionDuration`).
     """
 
     account_id: str
+    region: str
     name: str
     arn: str
     external_id: str | None = None
@@ -34,12 +36,14 @@ class Principal:
     """An identity with its credentials.
 
     Attributes:
+        actor: who it is.
         chained: whether roles that it assumes are chained, which bounds their sessions to an hour.
         token: the session token; None for a user's permanent keys.
         expires_at: Unix seconds, None for never.
     """
 
     account_id: str
+    actor: Actor
     arn: str
     user_id: str
     access_key_id: str
@@ -54,13 +58,8 @@ class Credentials:
 
     def __init__(self, home_account: str, home_region: str, random: Random, *, home_is_role: bool) -> None:
         self._random = random
-        if home_is_role:
-            name, user_id = "assumed-role/kms-exporter/home", "AROAIOSFODNN7EXAMPLE:home"
-        else:
-            name, user_id = "user/kms-exporter", "AIDAIOSFODNN7EXAMPLE"
-        service = "sts" if home_is_role else "iam"
-        home_arn = arn(service, "", home_account, name, of=home_region)
-        self.home = Principal(home_account, home_arn, user_id, HOME_ACCESS_KEY, HOME_SECRET_KEY, chained=home_is_role)
+        actor = assumed_role("kms-exporter", "home") if home_is_role else user("kms-exporter")
+        self.home = _principal(home_account, home_region, actor, HOME_ACCESS_KEY, HOME_SECRET_KEY, chained=home_is_role)
         self._by_key = {HOME_ACCESS_KEY: self.home}
 
     def find(self, access_key_id: str) -> Principal | None:
@@ -69,15 +68,23 @@ class Credentials:
 
     def mint(self, role: Role, session_name: str, expires_at: float) -> Principal:
         """Return new credentials of an assumed role."""
-        session = role.arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
-        principal = Principal(
-            role.account_id,
-            f"{session}/{session_name}",
-            f"AROA{self._word(16)}:{session_name}",
-            f"ASIA{self._word(16)}",
+        actor = assumed_role(role.name, session_name)
+        return self.issue(role.account_id, role.region, actor, expires_at=expires_at)
+
+    def issue(self, account_id: str, region: str, actor: Actor, *, expires_at: float | None = None) -> Principal:
+        """Return new credentials of anyone in an account; `region` tells the partition.
+
+        Those of a role come with a token and count as chained; those of users and of root are permanent.
+        """
+        is_role = actor.kind == ROLE
+        principal = _principal(
+            account_id,
+            region,
+            actor,
+            f"{'ASIA' if is_role else 'AKIA'}{self._word(16)}",
             base64.b64encode(self._random.randbytes(30)).decode(),
-            chained=True,
-            token=base64.b64encode(self._random.randbytes(240)).decode(),
+            chained=is_role,
+            token=base64.b64encode(self._random.randbytes(240)).decode() if is_role else None,
             expires_at=expires_at,
         )
         self._by_key[principal.access_key_id] = principal
@@ -91,3 +98,27 @@ class Credentials:
 
     def _word(self, length: int) -> str:
         return "".join(self._random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=length))
+
+
+def _principal(
+    account_id: str,
+    region: str,
+    actor: Actor,
+    access_key_id: str,
+    secret_key: str,
+    *,
+    chained: bool,
+    token: str | None = None,
+    expires_at: float | None = None,
+) -> Principal:
+    return Principal(
+        account_id,
+        replace(actor, access_key_id=access_key_id),
+        actor.arn(account_id, region),
+        actor.user_id(account_id),
+        access_key_id,
+        secret_key,
+        chained,
+        token,
+        expires_at,
+    )

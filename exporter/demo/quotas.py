@@ -1,4 +1,7 @@
-"""Request quotas (KMS Developer Guide, "Request quotas"): token buckets per account, region and operation."""
+"""Request quotas: token buckets per account, region and operation.
+
+KMS Developer Guide, "Request quotas"; CloudTrail API Reference, LookupEvents.
+"""
 
 from collections.abc import Callable, Mapping
 from threading import Lock
@@ -20,6 +23,11 @@ DEFAULT_QUOTAS: Final[Mapping[tuple[str, str], float]] = MappingProxyType(
         ("kms", "CreateKey"): 5,
         ("kms", "CreateAlias"): 5,
         ("kms", "TagResource"): 10,
+        ("kms", "GetKeyLastUsage"): 5,
+        ("kms", "ListGrants"): 100,
+        ("kms", "CreateGrant"): 50,
+        ("kms", "RevokeGrant"): 30,
+        ("cloudtrail", "LookupEvents"): 2,
         ("tagging", "GetResources"): 15,
     }
 )

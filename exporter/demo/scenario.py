@@ -22,12 +22,15 @@ ROLE: Final = "KmsExporter"
 _ACCOUNT_BASE: Final = 200_000_000_000
 _LONGEST_WAIT: Final = 30
 _DEMO_LAG: Final = 15.0
+_DEMO_EVENT_LAG: Final = 4.0
+_DEMO_TRACKED: Final = 270 * DAY
 
 
 def demo_world(now: Callable[[], float] = time.time) -> World:
     """Build the organization of `kms-exporter demo`: four accounts with about a hundred keys in every state.
 
-    Nothing in it moves but by the clock: keys whose date comes vanish 15 s later. `timeline.play` adds what people do.
+    Nothing in it moves but by the clock: keys whose date comes vanish 15 s later, and CloudTrail
+    shows events after 4 s. `timeline.play` adds what people do.
     """
     home, *others = (
         ("111122223333", "platform", ("eu-west-1", "eu-central-1", "us-east-1")),
@@ -36,6 +39,8 @@ def demo_world(now: Callable[[], float] = time.time) -> World:
         ("444455556666", "legacy", ("ap-southeast-2", "us-east-1")),
     )
     world = World(now, home_account=home[0], home_regions=home[2], deletion_lag=_DEMO_LAG)
+    world.rules.event_lag = _DEMO_EVENT_LAG
+    world.rules.tracking_start = world.agenda.time() - _DEMO_TRACKED
     world.home.name = home[1]
     for account_id, name, regions in others:
         world.add_account(account_id, name, regions)
@@ -79,7 +84,10 @@ def _fill_uniformly(vault: Vault, keys: int, pending: int) -> None:
     created_at = agenda.time()
     ids = [
         vault.create_key(
-            alias=f"alias/key-{number:06d}", description=f"key {number} of {vault.region}", created_at=created_at
+            alias=f"alias/key-{number:06d}",
+            description=f"key {number} of {vault.region}",
+            created_at=created_at,
+            by=None,
         ).key_id
         for number in range(keys)
     ]

@@ -1,68 +1,36 @@
-"""The keys and aliases of one account in one region."""
+"""What is done to the keys of one account in one region, and what CloudTrail remembers of it."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from random import Random
-from typing import Final
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any, Final
 
 from exporter.demo import lifecycle
-from exporter.demo.agenda import Agenda
-from exporter.demo.arns import arn
+from exporter.demo.actors import ADMINISTRATOR, APPLICATION, Actor
 from exporter.demo.errors import AwsError
-from exporter.demo.keys import Alias, CustomKeyStore, Family, Key
+from exporter.demo.inventory import Inventory
+from exporter.demo.keys import CustomKeyStore, Family, Grant, Key, LastUse
+from exporter.demo.rules import Rules
+from exporter.demo.trail import Deed, Event, Trail
 
 AWS_ALIAS: Final = "alias/aws/"
 
 
-@dataclass(slots=True)
-class Rules:
-    """What holds in the whole emulated world; changeable at any time.
+class Vault(Inventory):
+    """The truth about one account in one region: its keys, and the changes to them that KMS allows.
+
+    Keys are named by their id, and where a change takes `by`, also by their ARN: CloudTrail tells the name that was
+    used. Every method is safe to call from any thread while the emulator serves.
 
     Attributes:
-        deletion_lag: how long AWS takes to delete a key once its `DeletionDate` has passed, in seconds (real: up to a
-            day); infinity to keep every key until `Vault.delete`.
-        empty_pages: operations that put an empty page before each page, such as `ListAccounts`.
+        trail: CloudTrail's events: what changed keys, and every attempt to use one.
     """
 
-    agenda: Agenda
-    random: Random
-    deletion_lag: float = 0.0
-    empty_pages: set[str] = field(default_factory=set)
-
-
-class Vault:
-    """The truth about one account in one region, and the changes that KMS allows.
-
-    Keys are named by their id. Every method is safe to call from any thread while the emulator serves.
-
-    Attributes:
-        keys: by id; read it, change it through the methods.
-        aliases: by name.
-        ghosts: ids of deleted keys that ListKeys still lists, since KMS is eventually consistent.
-    """
-
-    __slots__ = (
-        "_alias_order",
-        "_key_order",
-        "account_id",
-        "aliases",
-        "arn_prefix",
-        "ghosts",
-        "keys",
-        "region",
-        "rules",
-    )
+    __slots__ = ("trail",)
 
     def __init__(self, account_id: str, region: str, rules: Rules) -> None:
-        self.account_id = account_id
-        self.region = region
-        self.rules = rules
-        self.arn_prefix = arn("kms", region, account_id, "")
-        self.keys: dict[str, Key] = {}
-        self.aliases: dict[str, Alias] = {}
-        self.ghosts: set[str] = set()
-        self._key_order: list[str] | None = None
-        self._alias_order: list[str] | None = None
+        super().__init__(account_id, region, rules)
+        self.trail = Trail(account_id, region)
 
     def create_key(
         self,
@@ -79,6 +47,7 @@ class Vault:
         multi_region: bool = False,
         denied: Iterable[str] = (),
         created_at: float | None = None,
+        by: Actor | None = ADMINISTRATOR,
     ) -> Key:
         """Create a key.
 
@@ -96,13 +65,14 @@ class Vault:
             multi_region: whether it is a multi-Region primary, which `World.replicate` can replicate.
             denied: operations that its key policy denies.
             created_at: Unix seconds, now when None.
+            by: who creates it; None for a key of which CloudTrail knows nothing.
         """
         agenda = self.rules.agenda
-        with agenda.lock:
+        with agenda.lock, nullcontext() if created_at is None else agenda.as_of(created_at):
             key = Key(
                 self,
-                self._new_id(multi_region=multi_region),
-                agenda.time() if created_at is None else created_at,
+                self.new_id(multi_region=multi_region),
+                agenda.time(),
                 description,
                 "PendingImport" if origin == "EXTERNAL" and state == "Enabled" else state,
                 manager,
@@ -118,63 +88,130 @@ class Vault:
             self.add(key)
             for name in (alias,) if isinstance(alias, str) else alias:
                 self.add_alias(name, key.key_id)
+            if by is not None:
+                self.tell(Deed("CreateKey", by, key.arn, _creation(key), {"keyMetadata": _created(key)}))
         return key
 
-    def add(self, key: Key) -> None:
-        """Put a key that was made elsewhere into this vault."""
-        self.keys[key.key_id] = key
-        self._key_order = None
+    def schedule_deletion(self, key_id: str, days: int = lifecycle.DEFAULT_WINDOW, *, by: Actor = ADMINISTRATOR) -> Key:
+        """Schedule a key's deletion; see `lifecycle.schedule_deletion`."""
+        with self._doing("ScheduleKeyDeletion", key_id, by, pendingWindowInDays=days) as (key, response):
+            lifecycle.schedule_deletion(key, days)
+            response["keyState"] = key.state
+            if key.deletion_at is None:
+                response["pendingWindowInDays"] = days
+            else:
+                response["deletionDate"] = key.deletion_at
+        return key
 
-    def add_alias(self, name: str, target: str | None) -> Alias:
-        """Create an alias; without a target it is a predefined AWS alias whose key does not exist yet."""
-        with self.rules.agenda.lock:
+    def cancel_deletion(self, key_id: str, *, by: Actor = ADMINISTRATOR) -> Key:
+        """Cancel a key's deletion; see `lifecycle.cancel_deletion`."""
+        with self._doing("CancelKeyDeletion", key_id, by) as (key, _):
+            lifecycle.cancel_deletion(key)
+        return key
+
+    def enable(self, key_id: str, *, by: Actor = ADMINISTRATOR) -> Key:
+        """Enable a key; see `lifecycle.enable`."""
+        with self._doing("EnableKey", key_id, by) as (key, _):
+            lifecycle.enable(key)
+        return key
+
+    def disable(self, key_id: str, *, by: Actor = ADMINISTRATOR) -> Key:
+        """Disable a key; see `lifecycle.disable`."""
+        with self._doing("DisableKey", key_id, by) as (key, _):
+            lifecycle.disable(key)
+        return key
+
+    def tag(self, key_id: str, tags: Mapping[str, str], *, by: Actor = ADMINISTRATOR) -> Key:
+        """Set tags of a key that is not pending."""
+        pairs = [{"tagKey": name, "tagValue": value} for name, value in tags.items()]
+        with self._doing("TagResource", key_id, by, tags=pairs) as (key, _):
+            lifecycle.require_not_pending(key)
+            key.tags = {**(key.tags or {}), **tags}
+        return key
+
+    def import_material(self, key_id: str, expires_at: float | None = None, *, by: Actor = ADMINISTRATOR) -> Key:
+        """Give a key of origin `EXTERNAL` its material; see `lifecycle.import_material`."""
+        model = "KEY_MATERIAL_DOES_NOT_EXPIRE" if expires_at is None else "KEY_MATERIAL_EXPIRES"
+        with self._doing("ImportKeyMaterial", key_id, by, expirationModel=model) as (key, _):
+            lifecycle.import_material(key, expires_at)
+        return key
+
+    def grant(
+        self,
+        key_id: str,
+        grantee: str,
+        operations: Iterable[str] = ("Decrypt", "GenerateDataKey"),
+        *,
+        as_service: bool = False,
+        name: str = "",
+        retiring: str | None = None,
+        constraints: Mapping[str, Any] | None = None,
+        by: Actor = ADMINISTRATOR,
+    ) -> Grant:
+        """Grant the use of an enabled key; see `Grant` for what it is made of.
+
+        Raises:
+            AwsError: `DisabledException` or `KMSInvalidStateException`.
+        """
+        member, allowed = "granteeServicePrincipal" if as_service else "granteePrincipal", tuple(operations)
+        with self._doing("CreateGrant", key_id, by, **{member: grantee, "operations": allowed}) as (key, response):
+            lifecycle.require_enabled(key)
             now = self.rules.agenda.time()
-            alias = self.aliases[name] = Alias(name, target, now, now)
-            self._alias_order = None
-        return alias
+            grant_id = hashlib.sha256(f"{key.arn}/{grantee}/{now}/{len(key.grants)}".encode()).hexdigest()
+            grant = Grant(grant_id, grantee, allowed, now, as_service, name, retiring, constraints)
+            key.grants = (*key.grants, grant)
+            response["grantId"] = grant_id
+        return grant
 
-    def key(self, key_id: str) -> Key:
-        """Return a key.
+    def revoke_grant(self, key_id: str, grant_id: str, *, by: Actor = ADMINISTRATOR) -> None:
+        """Take a grant back, in any state of the key.
 
         Raises:
             AwsError: `NotFoundException`.
         """
-        self.rules.agenda.settle()
-        try:
-            return self.keys[key_id]
-        except KeyError:
-            raise AwsError("NotFoundException", f"Key '{self.arn_prefix}key/{key_id}' does not exist") from None
+        with self._doing("RevokeGrant", key_id, by, grantId=grant_id) as (key, _):
+            left = tuple(grant for grant in key.grants if grant.grant_id != grant_id)
+            if len(left) == len(key.grants):
+                raise AwsError("NotFoundException", f"Grant ID {grant_id} not found")
+            key.grants = left
 
-    def schedule_deletion(self, key_id: str, days: int = lifecycle.DEFAULT_WINDOW) -> Key:
-        """Schedule a key's deletion; see `lifecycle.schedule_deletion`."""
+    def perform(self, key_id: str, operation: str, *, by: Actor = APPLICATION, **request: Any) -> Key:
+        """Use a key for a cryptographic operation.
+
+        Raises:
+            AwsError: the state of the key does not allow it; CloudTrail knows of the attempt.
+        """
         with self.rules.agenda.lock:
-            lifecycle.schedule_deletion(key := self.key(key_id), days)
+            key = self.key(self._bare(key_id))
+            try:
+                lifecycle.require_enabled(key)
+            except AwsError as error:
+                self.tell(Deed(operation, by, key.arn, request, error=error, reads=True))
+                raise
+            event = self.tell(Deed(operation, by, key.arn, request, reads=True))
+            now = self.rules.agenda.time()
+            if key.last_use is None or key.last_use.at <= now:
+                key.last_use = LastUse(operation, now, event.event_id, event.request_id)
         return key
 
-    def cancel_deletion(self, key_id: str) -> Key:
-        """Cancel a key's deletion; see `lifecycle.cancel_deletion`."""
-        with self.rules.agenda.lock:
-            lifecycle.cancel_deletion(key := self.key(key_id))
-        return key
+    def use(self, key_id: str, operation: str = "Decrypt", *, at: float | None = None, by: Actor = APPLICATION) -> bool:
+        """Let someone use a key, now or at a moment of the past, and return whether the key let them.
 
-    def enable(self, key_id: str) -> Key:
-        """Enable a key; see `lifecycle.enable`."""
-        with self.rules.agenda.lock:
-            lifecycle.enable(key := self.key(key_id))
-        return key
+        A moment before a pending key was scheduled counts as one when it was enabled.
+        """
+        agenda = self.rules.agenda
+        with agenda.lock, nullcontext() if at is None else agenda.as_of(at):
+            try:
+                self.perform(key_id, operation, by=by, encryptionAlgorithm="SYMMETRIC_DEFAULT")
+            except AwsError as error:
+                if error.code == "NotFoundException":
+                    raise
+                return False
+        return True
 
-    def disable(self, key_id: str) -> Key:
-        """Disable a key; see `lifecycle.disable`."""
-        with self.rules.agenda.lock:
-            lifecycle.disable(key := self.key(key_id))
-        return key
-
-    def tag(self, key_id: str, tags: Mapping[str, str]) -> Key:
-        """Set tags of a key that is not pending."""
-        with self.rules.agenda.lock:
-            lifecycle.require_not_pending(key := self.key(key_id))
-            key.tags = {**(key.tags or {}), **tags}
-        return key
+    def tell(self, deed: Deed) -> Event:
+        """Let CloudTrail know what was done or tried just now."""
+        return self.trail.add(deed, self.rules.agenda.time())
 
     def delete(self, key_id: str, *, listed: bool = False) -> None:
         """Delete a key now, as AWS does when its time has come.
@@ -190,11 +227,8 @@ class Vault:
 
     def remove(self, key: Key) -> None:
         """Take a key out of this vault with its aliases, and tell the multi-Region key that it was part of."""
-        del self.keys[key.key_id]
-        self._key_order = None
-        for name in [name for name, alias in self.aliases.items() if alias.target == key.key_id]:
-            del self.aliases[name]
-            self._alias_order = None
+        self.take_out(key)
+        self.tell(Deed("DeleteKey", None, key.arn, response={"keyId": key.arn}))
         if key.family is not None:
             key.family.members.pop(self.region, None)
             lifecycle.lose_replica(key.family)
@@ -212,32 +246,46 @@ class Vault:
             if alias.target is None:
                 service = name.removeprefix(AWS_ALIAS)
                 description = f"Default key that protects my {service} data when no other key is defined"
-                alias.target = self.create_key(manager="AWS", description=description).key_id
+                alias.target = self.create_key(manager="AWS", description=description, by=None).key_id
                 alias.updated_at = self.rules.agenda.time()
             return self.keys[alias.target]
 
-    def key_ids(self) -> list[str]:
-        """Return the ids that ListKeys lists, sorted; ghosts among them."""
+    @contextmanager
+    def _doing(self, name: str, key_id: str, by: Actor, **request: Any) -> Iterator[tuple[Key, dict[str, Any]]]:
+        """Change a key, and let CloudTrail know what was asked, by whom, and what came of it."""
         with self.rules.agenda.lock:
-            if self._key_order is None or self.ghosts:
-                self._key_order = sorted(self.keys.keys() | self.ghosts) if self.ghosts else sorted(self.keys)
-            return self._key_order
+            key = self.key(self._bare(key_id))
+            request = {"keyId": key_id, **request}
+            response = {"keyId": key.arn}
+            try:
+                yield key, response
+            except AwsError as error:
+                self.tell(Deed(name, by, key.arn, request, error=error))
+                raise
+            self.tell(Deed(name, by, key.arn, request, response))
 
-    def alias_names(self) -> list[str]:
-        """Return the names of all aliases, sorted."""
-        with self.rules.agenda.lock:
-            if self._alias_order is None:
-                self._alias_order = sorted(self.aliases)
-            return self._alias_order
+    def _bare(self, key_id: str) -> str:
+        return key_id.removeprefix(f"{self.arn_prefix}key/")
 
-    def pending(self) -> list[Key]:
-        """Return the keys on their way to destruction, sorted by id."""
-        with self.rules.agenda.lock:
-            self.rules.agenda.settle()
-            return sorted((key for key in self.keys.values() if key.pending), key=lambda key: key.key_id)
 
-    def _new_id(self, *, multi_region: bool) -> str:
-        bits = f"{self.rules.random.getrandbits(128):032x}"
-        if multi_region:
-            return f"mrk-{bits}"
-        return f"{bits[:8]}-{bits[8:12]}-{bits[12:16]}-{bits[16:20]}-{bits[20:]}"
+def _creation(key: Key) -> dict[str, Any]:
+    return {
+        "description": key.description,
+        "keyUsage": key.usage,
+        "keySpec": key.spec,
+        "origin": key.origin,
+        "multiRegion": key.family is not None,
+    }
+
+
+def _created(key: Key) -> dict[str, Any]:
+    return {
+        "aWSAccountId": key.account_id,
+        "keyId": key.key_id,
+        "arn": key.arn,
+        "creationDate": key.created_at,
+        "enabled": key.state == "Enabled",
+        "keyState": key.state,
+        "keyManager": key.manager,
+        **_creation(key),
+    }

@@ -4,16 +4,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
+from exporter.demo.actors import ADMINISTRATOR, Actor
 from exporter.demo.agenda import Agenda
 from exporter.demo.arns import arn
 from exporter.demo.counts import RequestCounts
-from exporter.demo.keys import Key
+from exporter.demo.keys import DAY, Key
 from exporter.demo.lifecycle import plan_removal
 from exporter.demo.principals import Credentials, Role
-from exporter.demo.vault import Rules, Vault
+from exporter.demo.rules import Rules
+from exporter.demo.trail import Deed
+from exporter.demo.vault import Vault
 
 DEFAULT_HOME = "111122223333"
+_TRACKED: Final = 180 * DAY
 
 
 @dataclass(slots=True)
@@ -24,6 +29,7 @@ class Account:
         regions: the enabled ones.
         state: as Organizations tells it (`ACTIVE`, `SUSPENDED`, ...).
         member: whether it belongs to the organization.
+        denied: operations that a policy denies to everyone in the account, as pairs of region and operation.
     """
 
     account_id: str
@@ -32,6 +38,7 @@ class Account:
     state: str = "ACTIVE"
     member: bool = True
     joined_at: float = 0.0
+    denied: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -58,7 +65,7 @@ class World:
         organization: None where the home account is in none.
         credentials: the known access keys.
         counts: how often each operation was asked for.
-        rules: what holds everywhere; set `rules.empty_pages` at any time, the deletion lag through `set_deletion_lag`.
+        rules: what holds everywhere.
     """
 
     def __init__(
@@ -71,7 +78,7 @@ class World:
         deletion_lag: float = 0.0,
         seed: int = 0,
     ) -> None:
-        """Create a world of one account, without keys.
+        """Create a world of one account, without keys, in which KMS has tracked the use of keys for 180 days.
 
         Args:
             now: the clock, in Unix seconds.
@@ -84,7 +91,7 @@ class World:
         random = Random(seed)  # noqa: S311 - ids of a world that is thrown away
         regions = set(home_regions)
         self.agenda = Agenda(now)
-        self.rules = Rules(self.agenda, random, deletion_lag)
+        self.rules = Rules(self.agenda, random, deletion_lag, tracking_start=self.agenda.time() - _TRACKED)
         self.accounts: dict[str, Account] = {}
         self.roles: dict[str, Role] = {}
         self.organization: Organization | None = None
@@ -109,8 +116,9 @@ class World:
         max_session: int = 3600,
     ) -> Role:
         """Add a role, or replace the one of the same name; see `Role` for what it is made of."""
-        role_arn = arn("iam", "", account_id, f"role/{name}", of=min(self.accounts[account_id].regions))
-        role = self.roles[role_arn] = Role(account_id, name, role_arn, external_id, assumable, max_session)
+        region = min(self.accounts[account_id].regions)
+        role_arn = arn("iam", "", account_id, f"role/{name}", of=region)
+        role = self.roles[role_arn] = Role(account_id, region, name, role_arn, external_id, assumable, max_session)
         return role
 
     def create_organization(self, management_account: str | None = None, *, tells_status: bool = False) -> Organization:
@@ -139,7 +147,7 @@ class World:
         """Return every key on its way to destruction, by account, region and id."""
         return [key for vault in self.vaults() for key in vault.pending()]
 
-    def replicate(self, key: Key, region: str) -> Key:
+    def replicate(self, key: Key, region: str, *, by: Actor = ADMINISTRATOR) -> Key:
         """Replicate a multi-Region primary into another region of its account (`ReplicateKey`).
 
         Raises:
@@ -163,6 +171,8 @@ class World:
             replica.family = key.family
             key.family.members[region] = replica
             vault.add(replica)
+            request = {"keyId": key.key_id, "replicaRegion": region}
+            key.vault.tell(Deed("ReplicateKey", by, key.arn, request, {"replicaKeyMetadata": {"arn": replica.arn}}))
         return replica
 
     def set_deletion_lag(self, seconds: float) -> None:

@@ -1,9 +1,10 @@
 """What every emulated service is made of."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from exporter.demo.actors import Actor
 from exporter.demo.errors import AwsError
 from exporter.demo.principals import Principal
 from exporter.demo.vault import Vault
@@ -17,6 +18,7 @@ class Call:
     Attributes:
         account_id: the caller's account.
         params: the members of the operation's input, as the wire carried them.
+        request_id: as the response tells it.
     """
 
     world: World
@@ -24,11 +26,17 @@ class Call:
     region: str
     operation: str
     params: Mapping[str, Any]
+    request_id: str
 
     @property
     def account_id(self) -> str:
         """The caller's account."""
         return self.principal.account_id
+
+    @property
+    def actor(self) -> Actor:
+        """The caller, as CloudTrail tells it."""
+        return replace(self.principal.actor, request_id=self.request_id)
 
     @property
     def vault(self) -> Vault:

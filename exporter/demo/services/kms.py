@@ -1,35 +1,32 @@
 """AWS Key Management Service: what reads (KMS API Reference, 2014-11-01)."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
-from exporter.demo.errors import AwsError
 from exporter.demo.keys import Alias
-from exporter.demo.paging import BadMarkerError, page
-from exporter.demo.services import kms_changes
+from exporter.demo.services import kms_changes, kms_grants, kms_use
 from exporter.demo.services.base import Answer, Call, Code, Service, json_codes
 from exporter.demo.services.kms_keys import find_key, find_own_key
 from exporter.demo.services.kms_metadata import metadata
-from exporter.demo.services.parameters import count
+from exporter.demo.services.kms_pages import kms_page
 
 
 def list_keys(call: Call) -> Answer:
     """List the key ids of the account and region, up to 1000 a page."""
     owners = call.params.get("ResourceOwners", ["SELF"])
     vault = call.vault
-    ids, rest = _page(call, vault.key_ids() if "SELF" in owners else (), largest=1000, default=100)
+    ids, rest = kms_page(call, vault.key_ids() if "SELF" in owners else (), largest=1000, default=100)
     return {"Keys": [{"KeyId": key_id, "KeyArn": f"{vault.arn_prefix}key/{key_id}"} for key_id in ids], **rest}
 
 
 def list_aliases(call: Call) -> Answer:
     """List aliases, up to 100 a page (the API Reference's bound; the API model allows 1000)."""
     vault = call.vault
-    names: Sequence[str] = vault.alias_names()
+    names = vault.alias_names()
     if "KeyId" in call.params:
         key = find_own_key(call)
         names = [name for name in names if vault.aliases[name].target == key.key_id]
-    names, rest = _page(call, names, largest=100, default=50)
-    return {"Aliases": [_alias(vault.arn_prefix, vault.aliases[name]) for name in names], **rest}
+    chunk, rest = kms_page(call, names, largest=100, default=50)
+    return {"Aliases": [_alias(vault.arn_prefix, vault.aliases[name]) for name in chunk], **rest}
 
 
 def describe_key(call: Call) -> Answer:
@@ -40,18 +37,8 @@ def describe_key(call: Call) -> Answer:
 def list_resource_tags(call: Call) -> Answer:
     """List a key's tags, up to 50 a page."""
     tags = find_own_key(call).tags or {}
-    names, rest = _page(call, sorted(tags), largest=50, default=50)
+    names, rest = kms_page(call, sorted(tags), largest=50, default=50)
     return {"Tags": [{"TagKey": name, "TagValue": tags[name]} for name in names], **rest}
-
-
-def _page(call: Call, items: Sequence[str], *, largest: int, default: int) -> tuple[Sequence[str], dict[str, Any]]:
-    limit = count(call, "Limit", largest=largest, default=default)
-    empty_first = call.operation in call.world.rules.empty_pages
-    try:
-        chunk, marker = page(items, limit, call.params.get("Marker"), empty_first=empty_first)
-    except BadMarkerError:
-        raise AwsError("InvalidMarkerException", "The marker is not valid.") from None
-    return chunk, {"Truncated": False} if marker is None else {"Truncated": True, "NextMarker": marker}
 
 
 def _alias(arn_prefix: str, alias: Alias) -> dict[str, Any]:
@@ -73,5 +60,7 @@ SERVICE: Final = Service(
         "DescribeKey": describe_key,
         "ListResourceTags": list_resource_tags,
         **kms_changes.OPERATIONS,
+        **kms_grants.OPERATIONS,
+        **kms_use.OPERATIONS,
     },
 )

@@ -34,6 +34,7 @@ def create_key(call: Call) -> Answer:
         origin=origin,
         multi_region=params.get("MultiRegion", False),
         tags=_tags(params) or None,
+        by=call.actor,
     )
     return {"KeyMetadata": metadata(key)}
 
@@ -55,9 +56,9 @@ def create_alias(call: Call) -> Answer:
 
 def schedule_key_deletion(call: Call) -> Answer:
     """Schedule a key's deletion: 7 to 30 days, 30 by default."""
-    key = call.vault.schedule_deletion(
-        customer_key(call).key_id, call.params.get("PendingWindowInDays", DEFAULT_WINDOW)
-    )
+    customer_key(call)
+    days = call.params.get("PendingWindowInDays", DEFAULT_WINDOW)
+    key = call.vault.schedule_deletion(call.params["KeyId"], days, by=call.actor)
     answer: Answer = {"KeyId": key.arn, "KeyState": key.state, "PendingWindowInDays": key.window_days}
     if key.deletion_at is not None:
         answer["DeletionDate"] = key.deletion_at
@@ -67,19 +68,21 @@ def schedule_key_deletion(call: Call) -> Answer:
 def cancel_key_deletion(call: Call) -> Answer:
     """Cancel a key's deletion; the key is left disabled."""
     key = find_own_key(call)
-    call.vault.cancel_deletion(key.key_id)
+    call.vault.cancel_deletion(call.params["KeyId"], by=call.actor)
     return {"KeyId": key.arn}
 
 
 def enable_key(call: Call) -> Answer:
     """Enable a key."""
-    call.vault.enable(customer_key(call).key_id)
+    customer_key(call)
+    call.vault.enable(call.params["KeyId"], by=call.actor)
     return {}
 
 
 def disable_key(call: Call) -> Answer:
     """Disable a key."""
-    call.vault.disable(customer_key(call).key_id)
+    customer_key(call)
+    call.vault.disable(call.params["KeyId"], by=call.actor)
     return {}
 
 
@@ -93,7 +96,7 @@ def tag_resource(call: Call) -> Answer:
         )
     if len((key.tags or {}) | tags) > _MOST_TAGS:
         raise AwsError("LimitExceededException", f"A key has at most {_MOST_TAGS} tags")
-    call.vault.tag(key.key_id, tags)
+    call.vault.tag(call.params["KeyId"], tags, by=call.actor)
     return {}
 
 

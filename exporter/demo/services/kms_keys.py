@@ -18,8 +18,8 @@ def find_key(call: Call) -> Key:
     name = text(call, "KeyId", longest=2048)
     resource = _resource(call, name)
     if resource.startswith("alias/"):
-        return _permitted(call, _aliased(call.vault, resource))
-    return _permitted(call, _by_id(call.vault, resource, name))
+        return permitted(call, _aliased(call.vault, resource))
+    return permitted(call, _by_id(call.vault, resource, name))
 
 
 def find_own_key(call: Call, parameter: str = "KeyId") -> Key:
@@ -29,7 +29,7 @@ def find_own_key(call: Call, parameter: str = "KeyId") -> Key:
         AwsError: as `find_key`.
     """
     name = text(call, parameter, longest=2048)
-    return _permitted(call, _by_id(call.vault, _resource(call, name), name))
+    return permitted(call, _by_id(call.vault, _resource(call, name), name))
 
 
 def customer_key(call: Call, parameter: str = "KeyId") -> Key:
@@ -40,6 +40,17 @@ def customer_key(call: Call, parameter: str = "KeyId") -> Key:
     """
     key = find_own_key(call, parameter)
     if key.manager == "AWS":
+        raise denied(call, key.arn)
+    return key
+
+
+def permitted(call: Call, key: Key) -> Key:
+    """Return the key.
+
+    Raises:
+        AwsError: `AccessDeniedException` where its policy denies the operation.
+    """
+    if call.operation in key.denied:
         raise denied(call, key.arn)
     return key
 
@@ -83,9 +94,3 @@ def _by_id(vault: Vault, key_id: str, name: str) -> Key:
     if "/" in key_id:
         raise AwsError("NotFoundException", f"Invalid keyId '{name}'")
     return vault.key(key_id)
-
-
-def _permitted(call: Call, key: Key) -> Key:
-    if call.operation in key.denied:
-        raise denied(call, key.arn)
-    return key

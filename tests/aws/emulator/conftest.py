@@ -1,5 +1,6 @@
 """Real botocore clients against the emulator; every answer they get is checked against the API models on its way."""
 
+import base64
 import http.client
 import json
 import threading
@@ -62,6 +63,8 @@ RAW_TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "integer": (int,),
     "timestamp": (int, float),
+    "blob": (str,),
+    "map": (dict,),
 }
 
 
@@ -80,18 +83,31 @@ def violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
     types = RAW_TYPES[shape.type_name]
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         yield f"{path}: {value!r} is no {shape.type_name}"
-    elif shape.type_name == "structure":
-        yield from _structure_violations(shape, value, path)
-    elif shape.type_name == "list":
-        for number, each in enumerate(value):
-            yield from violations(shape.member, each, f"{path}[{number}]")
-    elif shape.type_name == "string":
-        if shape.enum and value not in shape.enum:
+        return
+    match shape.type_name:
+        case "structure":
+            yield from _structure_violations(shape, value, path)
+        case "list":
+            for number, each in enumerate(value):
+                yield from violations(shape.member, each, f"{path}[{number}]")
+        case "map":
+            for name, each in value.items():
+                yield from violations(shape.value, each, f"{path}[{name!r}]")
+        case "string" if shape.enum and value not in shape.enum:
             yield f"{path}: {value!r} is none of {shape.enum}"
-        if not _within(shape, len(value)):
-            yield f"{path}: a string of {len(value)} characters"
-    elif shape.type_name == "integer" and not _within(shape, value):
-        yield f"{path}: {value!r} is out of bounds"
+        case _ if not _within(shape, _size(shape, value)):
+            yield f"{path}: {value!r} is out of bounds"
+
+
+def _size(shape: Shape, value: Any) -> float:
+    """Return what the model bounds: a number's value, the length of anything else."""
+    match shape.type_name:
+        case "string":
+            return len(value)
+        case "blob":
+            return len(base64.b64decode(value, validate=True))
+        case _:
+            return value
 
 
 def _structure_violations(shape: StructureShape, value: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -102,7 +118,7 @@ def _structure_violations(shape: StructureShape, value: Mapping[str, Any], path:
             yield from violations(member, value[name], f"{path}.{name}")
 
 
-def _within(shape: Shape, size: int) -> bool:
+def _within(shape: Shape, size: float) -> bool:
     return shape.metadata.get("min", size) <= size <= shape.metadata.get("max", size)
 
 

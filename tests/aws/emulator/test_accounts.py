@@ -2,6 +2,8 @@
 
 import pytest
 
+from exporter.demo import actors
+
 MEMBER = "222233334444"
 ROLE = f"arn:aws:iam::{MEMBER}:role/KmsExporter"
 
@@ -107,6 +109,36 @@ def test_an_assumed_role_reads_its_own_account(aws, sts, world):
 
     assert [each["KeyArn"] for each in listed] == [key.arn]
     assert world.counts.total("ListKeys", account_id=MEMBER) == 1
+
+
+@pytest.mark.parametrize(
+    ("actor", "arn", "user_id"),
+    [
+        (actors.user("alice"), "iam::222233334444:user/alice", "AIDA"),
+        (actors.root(), "iam::222233334444:root", MEMBER),
+        (actors.assumed_role("ci", "build-1", "ops/"), "sts::222233334444:assumed-role/ci/build-1", "AROA"),
+        (
+            actors.sso_role("ReadOnly", "alice@example.com"),
+            "sts::222233334444:assumed-role/AWSReservedSSO_ReadOnly_",
+            "AROA",
+        ),
+    ],
+    ids=["user", "root", "role", "sso"],
+)
+def test_every_kind_of_principal_learns_who_it_is(aws, world, actor, arn, user_id):
+    principal = world.credentials.issue(MEMBER, "eu-west-1", actor)
+    keys = {
+        "AccessKeyId": principal.access_key_id,
+        "SecretAccessKey": principal.secret_key,
+        "SessionToken": principal.token,
+    }
+
+    caller = aws.client("sts", credentials=keys).get_caller_identity()
+
+    assert caller["Account"] == MEMBER
+    assert caller["Arn"].startswith(f"arn:aws:{arn}")
+    assert caller["UserId"].startswith(user_id)
+    assert caller["UserId"].endswith(f":{actor.session}") is (user_id == "AROA")
 
 
 @pytest.mark.parametrize("external_id", [{}, {"ExternalId": "guessed"}])

@@ -13,6 +13,7 @@ CALLS = {
     "organizations": "list_accounts",
     "sts": "get_caller_identity",
     "ec2": "describe_regions",
+    "cloudtrail": "lookup_events",
 }
 UNKNOWN = {
     "kms": "UnrecognizedClientException",
@@ -20,6 +21,7 @@ UNKNOWN = {
     "organizations": "UnrecognizedClientException",
     "sts": "InvalidClientTokenId",
     "ec2": "AuthFailure",
+    "cloudtrail": "UnrecognizedClientException",
 }
 EXPIRED = {
     "kms": "ExpiredTokenException",
@@ -27,6 +29,7 @@ EXPIRED = {
     "organizations": "ExpiredTokenException",
     "sts": "ExpiredToken",
     "ec2": "RequestExpired",
+    "cloudtrail": "ExpiredTokenException",
 }
 UNSIGNED = {
     "kms": "InvalidSignatureException",
@@ -34,6 +37,7 @@ UNSIGNED = {
     "organizations": "InvalidSignatureException",
     "sts": "SignatureDoesNotMatch",
     "ec2": "AuthFailure",
+    "cloudtrail": "InvalidSignatureException",
 }
 
 every_service = pytest.mark.parametrize("service", CALLS)
@@ -91,7 +95,7 @@ def test_a_session_is_good_until_it_expires(aws, session_credentials, clock):
     assert aws.client("kms", credentials=session_credentials).list_keys()
 
 
-@pytest.mark.parametrize("service", ["kms", "resourcegroupstaggingapi"])
+@pytest.mark.parametrize("service", ["kms", "resourcegroupstaggingapi", "cloudtrail"])
 def test_a_region_that_is_not_enabled_is_closed(refusal, world, service):
     world.home.regions.discard("us-east-1")
 
@@ -100,8 +104,8 @@ def test_a_region_that_is_not_enabled_is_closed(refusal, world, service):
 
 def test_an_operation_that_the_emulator_lacks_is_refused_by_name(aws):
     client = aws.client("kms", checked=False)
-    with pytest.raises(client.exceptions.ClientError, match="kms:ListGrants") as failure:
-        client.list_grants(KeyId="x")
+    with pytest.raises(client.exceptions.ClientError, match="kms:ListKeyPolicies") as failure:
+        client.list_key_policies(KeyId="x")
 
     assert failure.value.response["Error"]["Code"] == "UnknownOperationException"
 

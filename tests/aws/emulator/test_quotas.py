@@ -41,7 +41,12 @@ def admitted(faults, kind, requests):
         ("kms", "CancelKeyDeletion", 5),
         ("kms", "EnableKey", 5),
         ("kms", "TagResource", 10),
+        ("kms", "GetKeyLastUsage", 5),
+        ("kms", "ListGrants", 100),
+        ("kms", "CreateGrant", 50),
+        ("kms", "RevokeGrant", 30),
         ("tagging", "GetResources", 15),
+        ("cloudtrail", "LookupEvents", 2),
     ],
 )
 def test_aws_quotas(faults, service, operation, rate):

@@ -5,6 +5,7 @@ import pytest
 from exporter.demo.keys import DAY
 from exporter.demo.scenario import demo_world, uniform_world
 from exporter.demo.timeline import play
+from exporter.demo.trail import KEPT_FOR
 
 ANALYTICS, PAYMENTS, PLATFORM = "333344445555", "222233334444", "111122223333"
 HOUR = 3600.0
@@ -68,6 +69,83 @@ def test_a_primary_waits_for_two_replicas_of_which_one_is_forgotten(customer_key
     (primary,) = [key for key in customer_keys if key.state == "PendingReplicaDeletion"]
 
     assert [replica.state for replica in primary.family.replicas] == ["Enabled", "PendingDeletion"]
+
+
+@pytest.fixture
+def scheduled_by(demo):
+    """Return who scheduled a key's deletion, as far as LookupEvents would tell: 90 days back, where it is allowed."""
+
+    def scheduled_by(key):
+        if (key.region, "LookupEvents") in demo.accounts[key.account_id].denied:
+            return None
+        told = (
+            event.deed.by
+            for event in key.vault.trail.newest_first()
+            if (event.deed.name, event.deed.key_arn) == ("ScheduleKeyDeletion", key.arn)
+            and event.at >= demo.agenda.time() - KEPT_FOR
+        )
+        return next(told, None)
+
+    return scheduled_by
+
+
+def test_every_kind_of_principal_schedules_a_deletion(demo, scheduled_by):
+    actors = [actor for key in demo.pending() if (actor := scheduled_by(key)) is not None]
+
+    assert {actor.kind for actor in actors} == {"IAMUser", "AssumedRole", "Root"}
+    assert any(actor.name.startswith("AWSReservedSSO_") for actor in actors)
+
+
+def test_of_two_deletions_nobody_can_tell_who_scheduled_them(demo, scheduled_by):
+    """One was scheduled longer ago than CloudTrail remembers; of the other, the region's history is closed."""
+    unknown = {key.description for key in demo.pending() if scheduled_by(key) is None}
+
+    assert unknown == {"Wallet, second generation", "Invoices of 2019"}
+
+
+def test_pending_keys_were_used_lately_long_ago_never_or_nobody_knows_when(demo, clock):
+    def case(key):
+        tracked_since = max(demo.rules.tracking_start, key.created_at)
+        if key.last_use is not None and key.last_use.at >= tracked_since:
+            return "lately" if clock.time - key.last_use.at < 30 * DAY else "long ago"
+        return "never" if tracked_since == key.created_at else "unknown"
+
+    assert {case(key) for key in demo.pending()} == {"lately", "long ago", "never", "unknown"}
+
+
+def test_pending_keys_are_granted_to_services_to_instances_and_to_nobody(demo):
+    grantees = [[grant.grantee for grant in key.grants] for key in demo.pending()]
+
+    assert [] in grantees
+    assert any(grantee.startswith("rds.") for each in grantees for grantee in each)
+    assert any(":assumed-role/aws:ec2-infrastructure/" in grantee for each in grantees for grantee in each)
+
+
+def test_denied_uses_of_a_pending_key_grow_while_one_watches(demo, clock):
+    key = aliased(demo, PAYMENTS, "eu-west-1", "card-vault-2023")
+    play(demo)
+
+    def denied():
+        demo.agenda.settle()
+        events = key.vault.trail.newest_first()
+        return [event.at for event in events if event.deed.key_arn == key.arn and event.deed.error is not None]
+
+    before = denied()
+    clock.time += 300
+
+    assert 3 < len(before) < len(denied())
+    assert all(at > key.scheduled_at for at in before)
+
+
+def test_enabled_keys_are_in_use_but_for_some(demo, customer_keys, clock):
+    enabled = [key for key in customer_keys if key.state == "Enabled"]
+    unused = [key for key in enabled if key.last_use is None]
+    idle = [key for key in enabled if key.last_use is not None and clock.time - key.last_use.at == 200 * DAY]
+
+    assert 2 <= len(unused) <= 8
+    assert 2 <= len(idle) <= 8
+    assert all(key.created_at >= demo.rules.tracking_start for key in unused)
+    assert all(key.last_use.at >= demo.rules.tracking_start for key in idle)
 
 
 def test_imported_material_is_about_to_expire(customer_keys, clock):
@@ -185,6 +263,16 @@ def test_pending_keys_of_a_uniform_world_are_due_over_the_next_month(clock):
 
     assert 0 < left[0] <= DAY
     assert 29 * DAY <= left[-1] <= 30 * DAY
+
+
+def test_deletions_of_a_uniform_world_are_on_record(clock):
+    world = uniform_world(10, 1, pending=3, now=clock)
+    (vault,) = world.vaults()
+
+    events = list(vault.trail.newest_first())
+
+    assert {event.deed.name for event in events} == {"ScheduleKeyDeletion"}
+    assert {event.deed.key_arn for event in events} == {key.arn for key in vault.pending()}
 
 
 def test_regions_of_a_uniform_world_can_be_named(clock):

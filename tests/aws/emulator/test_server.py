@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import botocore.exceptions
 import pytest
 
+from exporter.demo import actors
 from exporter.demo.server import EmulatorServer, environment
 from exporter.demo.world import World
 
@@ -148,6 +149,44 @@ def test_keys_are_changed_from_outside(emulator, vault):
     assert key.state == "Disabled"
     call(emulator.url, keys, {"action": "delete", **where, "key_id": key.key_id})
     assert vault.keys == {}
+
+
+def test_uses_grants_and_tags_come_from_outside(emulator, vault, kms, clock):
+    key = vault.create_key()
+    order = {"account_id": HOME, "region": "eu-west-1", "key_id": key.key_id, "by": "assumed-role/app/i-1"}
+    keys = "/_emulator/keys"
+
+    call(emulator.url, keys, {**order, "action": "tag", "tags": {"owner": "payments"}})
+    call(emulator.url, keys, {**order, "action": "grant", "grantee": "rds.eu-west-1.amazonaws.com"})
+    call(emulator.url, keys, {**order, "action": "use", "operation": "Sign", "at": clock.time - 60})
+    call(emulator.url, keys, {**order, "action": "schedule", "days": 7})
+    status, _ = call(emulator.url, keys, {**order, "action": "use"})
+
+    assert status == 200
+    assert key.tags == {"owner": "payments"}
+    assert len(kms.list_grants(KeyId=key.key_id)["Grants"]) == 1
+    assert key.last_use.operation == "Sign"
+    told = [(event.deed.name, event.deed.by.session) for event in vault.trail.newest_first()]
+    assert told[0] == ("Decrypt", "i-1")
+    assert ("ScheduleKeyDeletion", "i-1") in told
+
+
+@pytest.mark.parametrize(
+    ("text", "actor"),
+    [
+        ("user/alice", actors.user("alice")),
+        ("assumed-role/ci/build-1", actors.assumed_role("ci", "build-1")),
+        ("service/rds.amazonaws.com", actors.service("rds.amazonaws.com")),
+        ("root", actors.root()),
+    ],
+)
+def test_who_acts_is_told_in_a_text(text, actor):
+    assert actors.parse(text) == actor
+
+
+def test_a_text_that_names_nobody_is_refused():
+    with pytest.raises(ValueError, match="'somebody' is no user/NAME"):
+        actors.parse("somebody")
 
 
 def test_time_is_advanced_from_outside(emulator, vault, clock):

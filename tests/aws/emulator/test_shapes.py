@@ -1,6 +1,8 @@
 """The check that every answer of these tests goes through must itself be able to fail."""
 
+import base64
 import json
+from contextlib import nullcontext
 
 import pytest
 
@@ -37,11 +39,44 @@ def test_a_plain_answer_passes(rejects):
         pytest.param({"KeyId": ""}, id="string too short"),
         pytest.param({"KeyId": "k", "PendingDeletionWindowInDays": 400}, id="number out of bounds"),
         pytest.param({"KeyId": "k", "EncryptionAlgorithms": "SYMMETRIC_DEFAULT"}, id="list as string"),
+        pytest.param({"KeyId": "k", "Description": "x" * 8193}, id="string too long"),
         pytest.param({"KeyId": "k", "MultiRegionConfiguration": {"Kind": "PRIMARY"}}, id="unknown member further down"),
     ],
 )
 def test_a_wrong_answer_fails(rejects, metadata):
     assert rejects(metadata)
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [
+        ({"Plaintext": "eA=="}, False),
+        ({"Plaintext": ""}, True),
+        ({"Plaintext": 7}, True),
+        ({"Plaintext": base64.b64encode(bytes(4097)).decode()}, True),
+    ],
+    ids=["right", "too short", "number", "too long"],
+)
+def test_blobs_are_checked(session, answer_check, answer, wrong):
+    client = session.client("kms", "eu-west-1")
+    client.close()
+    operation = client.meta.service_model.operation_model("Decrypt")
+
+    with pytest.raises(AssertionError) if wrong else nullcontext():
+        answer_check(operation, json.dumps(answer).encode())
+
+
+def test_maps_are_checked(session, answer_check):
+    client = session.client("kms", "eu-west-1")
+    client.close()
+    operation = client.meta.service_model.operation_model("ListGrants")
+
+    def body(context):
+        return json.dumps({"Grants": [{"Constraints": {"EncryptionContextEquals": context}}]}).encode()
+
+    answer_check(operation, body({"a": "1"}))
+    with pytest.raises(AssertionError, match=r"'a'.*is no string"):
+        answer_check(operation, body({"a": 1}))
 
 
 def test_the_clients_of_these_tests_apply_the_check(kms, emulator):

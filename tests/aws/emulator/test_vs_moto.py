@@ -228,6 +228,58 @@ def test_tags_are_alike(compare):
     assert compare(script) == set()
 
 
+def test_grants_are_alike(compare):
+    known = {"Grants": "moto answers the id for the ARN, without date and issuer, and null for what was not said"}
+    of_grants = {"CreationDate", "IssuingAccount", "KeyId", "GrantId"}
+
+    def grants(side, kms, key):
+        answer = side.outcome(kms.list_grants, KeyId=key)
+        for grant in answer["Grants"]:
+            for name in of_grants:
+                grant.pop(name, None)
+        said = [{name: value for name, value in grant.items() if value is not None} for grant in answer["Grants"]]
+        return {"Grants": sorted(said, key=repr)}
+
+    def script(side, listed=grants):
+        kms = side.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        created = kms.create_grant(KeyId=key, GranteePrincipal=ROLE, Operations=["Decrypt"], Name="a")
+        yield {"created": sorted(created.keys() - {"ResponseMetadata"})}
+        kms.create_grant(
+            KeyId=key,
+            GranteePrincipal=ROLE,
+            RetiringPrincipal=ROLE,
+            Operations=["Encrypt", "Decrypt"],
+            Constraints={"EncryptionContextSubset": {"a": "1"}},
+        )
+        yield listed(side, kms, key)
+        yield side.outcome(kms.revoke_grant, KeyId=key, GrantId=created["GrantId"])
+        yield listed(side, kms, key)
+
+    def whole(side):
+        yield from script(side, lambda side, kms, key: side.outcome(kms.list_grants, KeyId=key))
+
+    assert compare(script) == set()
+    assert compare(whole) == known.keys()
+
+
+def test_what_is_encrypted_is_decrypted_alike(compare):
+    known = {"EncryptionAlgorithm": "moto leaves it out when it encrypts"}
+
+    def script(side):
+        kms = side.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        encrypted = kms.encrypt(KeyId=key, Plaintext=b"secret", EncryptionContext={"a": "1"})
+        blob = encrypted.pop("CiphertextBlob")
+        yield side.outcome(lambda: encrypted)
+        yield side.outcome(kms.decrypt, CiphertextBlob=blob, EncryptionContext={"a": "1"})
+        yield side.outcome(kms.decrypt, CiphertextBlob=blob)
+        made = kms.generate_data_key(KeyId=key, NumberOfBytes=20)
+        yield {"KeyId": side.outcome(lambda: made)["KeyId"], "size": len(made["Plaintext"])}
+
+    assert compare(script) == known.keys()
+
+
 def test_the_tagging_api_answers_alike(compare):
     known = {"PaginationToken": "moto leaves it out after the last page, AWS leaves it empty"}
 
@@ -311,6 +363,8 @@ def test_where_this_emulator_is_the_stricter_one(compare):
         "aws tag": "aws: is AWS's own",
         "no usage": "an asymmetric key needs its usage",
         "unknown region": "there is no such region",
+        "decrypt disabled": "a disabled key serves nobody",
+        "decrypt pending": "a pending key serves nobody",
     }
 
     def steps(side):
@@ -330,6 +384,12 @@ def test_where_this_emulator_is_the_stricter_one(compare):
         second = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.schedule_key_deletion(KeyId=second)
         yield "enable pending", side.outcome(kms.enable_key, KeyId=second)
+        third = kms.create_key()["KeyMetadata"]["KeyId"]
+        blob = kms.encrypt(KeyId=third, Plaintext=b"secret")["CiphertextBlob"]
+        kms.disable_key(KeyId=third)
+        yield "decrypt disabled", side.outcome(kms.decrypt, CiphertextBlob=blob)
+        kms.schedule_key_deletion(KeyId=third)
+        yield "decrypt pending", side.outcome(kms.decrypt, CiphertextBlob=blob)
 
     def script(side):
         for name, outcome in steps(side):

@@ -1,0 +1,275 @@
+"""What CloudTrail says has changed, and what the refresh loop makes of it."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from exporter.aws.connection import Connection
+from exporter.aws.trail import OTHERS, OTHERS_EVERY, OVERLAP, Look
+from exporter.demo.vault import Vault
+from exporter.demo.world import World
+from exporter.model import Events, Keys, PassKind, without
+from exporter.settings import Settings
+from tests.aws.harness import Station, watching
+
+if TYPE_CHECKING:
+    from tests.aws.harness import Eventually, Lab, OpenLab
+
+HOME = "111122223333"
+REGION = "eu-west-1"
+
+
+@pytest.fixture
+def vault(lab: "Lab") -> Vault:
+    vault = lab.world.vault(HOME, REGION)
+    for number in range(3):
+        vault.create_key(alias=f"alias/key-{number}")
+    return vault
+
+
+@pytest.fixture
+def connection(lab: "Lab") -> Connection:
+    return lab.connect(watching())
+
+
+def look(lab: "Lab", connection: Connection) -> Look:
+    return lab.run(connection.trail.look(lab.home()))
+
+
+def some_key(vault: Vault) -> str:
+    return next(key.key_id for key in vault.keys.values() if not key.pending)
+
+
+class TestLooks:
+    def test_a_deletion_that_was_scheduled_names_its_key(
+        self, lab: "Lab", vault: Vault, connection: Connection
+    ) -> None:
+        assert look(lab, connection) == Look()
+        key_id = some_key(vault)
+        vault.schedule_deletion(key_id)
+        lab.world.agenda.advance(1)
+        assert look(lab, connection).named == {key_id: frozenset({"ScheduleKeyDeletion"})}
+
+    def test_an_event_names_it_once(self, lab: "Lab", vault: Vault, connection: Connection) -> None:
+        vault.schedule_deletion(some_key(vault))
+        lab.world.agenda.advance(1)
+        assert look(lab, connection).named
+        assert not look(lab, connection).named
+
+    def test_an_event_that_comes_late_is_not_missed(self, lab: "Lab", vault: Vault, connection: Connection) -> None:
+        lab.world.rules.event_lag = OVERLAP - 100
+        key_id = some_key(vault)
+        vault.schedule_deletion(key_id)
+        lab.world.agenda.advance(60)
+        assert not look(lab, connection).named
+        lab.world.agenda.advance(OVERLAP - 100)
+        assert look(lab, connection).named.keys() == {key_id}
+
+    def test_what_was_before_the_first_look_is_for_the_full_pass_to_find(
+        self, lab: "Lab", vault: Vault, connection: Connection
+    ) -> None:
+        vault.schedule_deletion(some_key(vault))
+        lab.world.agenda.advance(OVERLAP + 60)
+        assert not look(lab, connection).named
+
+    def test_a_call_that_was_refused_changed_nothing(self, lab: "Lab", vault: Vault, connection: Connection) -> None:
+        key_id = some_key(vault)
+        vault.schedule_deletion(key_id)
+        lab.world.agenda.advance(1)
+        look(lab, connection)
+        kms = boto3.session.Session().client("kms", region_name=REGION)
+        with contextlib.closing(kms), pytest.raises(kms.exceptions.KMSInvalidStateException):
+            kms.schedule_key_deletion(KeyId=key_id)
+        lab.world.agenda.advance(1)
+        assert not look(lab, connection).named
+
+    def test_all_other_events_are_looked_for_in_turn(self, lab: "Lab", vault: Vault, connection: Connection) -> None:
+        key_id = some_key(vault)
+        vault.disable(key_id)
+        lab.world.agenda.advance(1)
+        named: dict[str, frozenset[str]] = {}
+        for _ in OTHERS:
+            named |= look(lab, connection).named
+            lab.monotonic.advance(OTHERS_EVERY)
+        assert named == {key_id: frozenset({"DisableKey"})}
+
+    def test_between_two_turns_a_look_costs_one_request(self, lab: "Lab", vault: Vault, connection: Connection) -> None:
+        assert vault.keys
+        look(lab, connection)
+        lab.world.counts.clear()
+        look(lab, connection)
+        assert lab.world.counts.total() == lab.world.counts.total("LookupEvents") == 1
+
+
+class TestFailures:
+    def test_a_denial_is_told_and_not_tried_again_for_an_hour(
+        self, lab: "Lab", vault: Vault, connection: Connection
+    ) -> None:
+        assert vault.keys
+        denial = lab.faults.deny(operation="LookupEvents")
+        first = look(lab, connection)
+        assert (first.reason, len(first.errors)) == ("AccessDeniedException", 1)
+        hits = denial.hits
+        assert look(lab, connection) == Look(reason="AccessDeniedException")
+        assert denial.hits == hits
+
+    def test_what_happened_meanwhile_is_found_when_it_can_be_read_again(
+        self, lab: "Lab", vault: Vault, connection: Connection
+    ) -> None:
+        look(lab, connection)
+        denial = lab.faults.deny(operation="LookupEvents")
+        look(lab, connection)
+        key_id = some_key(vault)
+        vault.schedule_deletion(key_id)
+        lab.world.agenda.advance(3600)
+        lab.monotonic.advance(3600)
+        lab.faults.remove(denial)
+        assert look(lab, connection).named.keys() == {key_id}
+
+    def test_more_events_than_a_look_reads_are_not_taken_for_all(self, open_lab: "OpenLab") -> None:
+        lab = open_lab(World(home_regions=[REGION]), hurry=100)
+        connection = lab.connect(watching())
+        vault = lab.world.vault(HOME, REGION)
+        for _ in range(1001):
+            vault.schedule_deletion(vault.create_key().key_id)
+        lab.world.agenda.advance(1)
+        assert look(lab, connection).reason == "too_many_events"
+
+
+def hourly(**changes: Any) -> Settings:
+    """Return settings with which only events make the loop look at keys soon."""
+    settings = watching()
+    refresh = settings.refresh.model_copy(
+        update={"interval": 0.05, "full_interval": 3600.0, "fallback_interval": 1800.0}
+    )
+    return settings.model_copy(update={"refresh": refresh, "changes": settings.changes.model_copy(update=changes)})
+
+
+class TestTheRefreshLoop:
+    @pytest.fixture
+    def stations(self) -> Iterator[list[Station]]:
+        stations: list[Station] = []
+        yield stations
+        for station in stations:
+            station.stop()
+
+    def start(self, lab: "Lab", stations: list[Station], eventually: "Eventually", **changes: Any) -> Station:
+        station = Station(lab, hourly(**changes))
+        stations.append(station)
+        station.start()
+        eventually(lambda: station.refresher.ready)
+        return station
+
+    def test_a_deletion_is_found_by_its_event_alone(
+        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+    ) -> None:
+        station = self.start(lab, stations, eventually)
+        described = lab.world.counts.total("DescribeKey")
+        key = vault.schedule_deletion(some_key(vault))
+        eventually(lambda: station.pending() == {key.arn})
+        assert lab.heard.passes["full"] == 1
+        assert lab.heard.named["ScheduleKeyDeletion"] == 1
+        assert lab.world.counts.total("DescribeKey") > described
+
+    def test_without_the_event_only_the_next_full_pass_would(
+        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+    ) -> None:
+        station = self.start(lab, stations, eventually, cloudtrail=False)
+        vault.schedule_deletion(some_key(vault))
+        seen = lab.heard.passes["changes"]
+        eventually(lambda: lab.heard.passes["changes"] > seen + 3)
+        assert station.pending() == set()
+        lab.monotonic.advance(1800)
+        eventually(lambda: station.pending() != set())
+
+    def test_full_passes_are_as_far_apart_as_events_allow(
+        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+    ) -> None:
+        assert vault.keys
+        station = self.start(lab, stations, eventually)
+        eventually(lambda: self.events(station) == Events("cloudtrail", "", 3600.0))
+        lab.faults.deny(operation="LookupEvents")
+        eventually(lambda: self.events(station) == Events("none", "AccessDeniedException", 1800.0))
+        assert [event["reason"] for event in station.events.named("events_lost")] == ["AccessDeniedException"]
+        assert station.is_up(REGION), "a denied CloudTrail costs no pass"
+
+    def test_switched_off_it_asks_nothing(
+        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+    ) -> None:
+        assert vault.keys
+        station = self.start(lab, stations, eventually, cloudtrail=False)
+        assert self.events(station) == Events("none", "disabled", 1800.0)
+        assert lab.world.counts.total("LookupEvents") == 0
+
+    def test_a_cloudtrail_that_hangs_holds_up_no_pass(
+        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+    ) -> None:
+        assert vault.keys
+        hanging = lab.faults.hang(operation="LookupEvents")
+        self.start(lab, stations, eventually)
+        eventually(lambda: lab.heard.passes["changes"] > 5)
+        assert hanging.hits
+
+    def events(self, station: Station) -> Events | None:
+        state = station.state(REGION)
+        return state.events if state else None
+
+
+class TestKeysThatEventsName:
+    @pytest.fixture
+    def known(self, lab: "Lab", vault: Vault) -> Keys:
+        assert vault.keys
+        return Keys(by_id=lab.sweep(PassKind.FULL).read)
+
+    def look_at(self, lab: "Lab", connection: Connection, known: Keys, *key_ids: str) -> Any:
+        return lab.run(connection.sweeper.look_at(lab.home(), key_ids, known))
+
+    def test_only_those_are_described(self, lab: "Lab", vault: Vault, connection: Connection, known: Keys) -> None:
+        lab.world.counts.clear()
+        key_id = some_key(vault)
+        vault.schedule_deletion(key_id)
+        result = self.look_at(lab, connection, known, key_id)
+        assert {key_id: key.state for key_id, key in result.read.items()} == {key_id: "PendingDeletion"}
+        assert result.read[key_id].aliases == known.by_id[key_id].aliases
+        assert lab.world.counts.total() == 1
+
+    def test_one_that_is_new_comes_with_its_aliases(
+        self, lab: "Lab", vault: Vault, connection: Connection, known: Keys
+    ) -> None:
+        key = vault.create_key(alias="alias/new")
+        assert self.look_at(lab, connection, known, key.key_id).read[key.key_id].aliases == ("alias/new",)
+
+    def test_one_that_is_gone_is_gone(self, lab: "Lab", vault: Vault, connection: Connection, known: Keys) -> None:
+        key_id = some_key(vault)
+        vault.delete(key_id)
+        assert self.look_at(lab, connection, known, key_id).gone == {key_id}
+
+    def test_one_of_another_account_is_nothing(self, lab: "Lab", connection: Connection, known: Keys) -> None:
+        result = self.look_at(lab, connection, known, "99999999-0000-0000-0000-000000000000")
+        assert (result.read, result.gone, result.unreadable, result.errors) == ({}, frozenset(), {}, ())
+
+    def test_one_that_may_not_be_described_is_unreadable(
+        self, lab: "Lab", vault: Vault, connection: Connection, known: Keys
+    ) -> None:
+        key_id = some_key(vault)
+        vault.keys[key_id].denied = frozenset({"DescribeKey"})
+        assert self.look_at(lab, connection, known, key_id).unreadable == {key_id: "AccessDeniedException"}
+
+    def test_a_suspect_is_described_in_the_next_passes_too(
+        self, lab: "Lab", vault: Vault, connection: Connection, known: Keys
+    ) -> None:
+        key_id = some_key(vault)
+        vault.schedule_deletion(key_id)
+        swept = connection.sweeper.sweep(lab.home(), PassKind.CHANGES, known, {}, {key_id})
+        assert lab.run(swept).read[key_id].state == "PendingDeletion"
+
+
+def test_a_pass_does_not_undo_what_was_read_meanwhile(open_lab: "OpenLab") -> None:
+    lab = open_lab(World(home_regions=[REGION]))
+    key = lab.world.vault(HOME, REGION).create_key()
+    older = lab.sweep(PassKind.FULL)
+    assert without(older, {key.key_id}).read == {}
+    assert without(older, {"another"}).read == older.read
