@@ -1,6 +1,6 @@
 """What the real process needs: memory, CPU, requests a day and their price, for docs/operating.md.
 
-python benchmarks/sizing.py [--size KEYSxREGIONSxACCOUNTS ...] [--seconds 30]
+python -m benchmarks.sizing [--size KEYSxREGIONSxACCOUNTS ...] [--seconds 30]
 
 Each size runs `kms-exporter serve` against the emulator in another process, with the default settings but for shorter
 intervals and the whole request quota: a pass costs the same however seldom and slowly it is made. CPU per pass is the

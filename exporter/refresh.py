@@ -5,11 +5,14 @@ import contextlib
 import gc
 import random
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
 from exporter.aws.discovery import Watch
+from exporter.aws.trail import Look
+from exporter.cross_check import CrossCheck
 from exporter.errors import TargetError
 from exporter.eventlog import CLOUDTRAIL, EventLog
 from exporter.inventory import Inventory
@@ -75,6 +78,9 @@ class Refresher:
         self._log = log
         self._eventlog = EventLog(log, telemetry)
         self._monotonic = monotonic
+        self._cross_check = CrossCheck(
+            inventory=inventory, published=published, eventlog=self._eventlog, monotonic=monotonic
+        )
         refresh = settings.refresh
         self._schedule = Schedule(interval=refresh.interval, full_interval=refresh.fallback_interval, rng=rng)
         self._expire_at = monotonic()
@@ -84,6 +90,7 @@ class Refresher:
         self._followed: set[Target] = set()
         self._suspects: dict[Target, dict[str, float]] = {}
         self._overtaken: dict[Target, set[str]] = {}
+        self._listed_at: dict[Target, float] = {}
         self._discovering = False
         self._discover_at = monotonic()
         self._discovered = False
@@ -148,6 +155,8 @@ class Refresher:
             self._discovering = True
             self._discover_at = now + _DISCOVER_AGAIN  # should it crash
             self._start(self._discover())
+        if self._cross_check.take(now):
+            self._start(self._cross_check.ask())
         if self._accesses:
             for target, kind in self._schedule.take(now):
                 self._start(self._pass(self._accesses[target], kind))
@@ -156,6 +165,7 @@ class Refresher:
         try:
             async for watch in self._connection.discovery.look():
                 self._take_up(watch)
+            self._cross_check.discovered(watch.accesses)
             self._discovered = True
             self._look_whether_ready()
             failed = watch.organization_error or any(watch.account_errors.values())
@@ -178,6 +188,7 @@ class Refresher:
         self._connection.investigator.forget(owned)
         self._connection.trail.forget(owned)
         self._suspects = {target: keys for target, keys in self._suspects.items() if target in owned}
+        self._listed_at = {target: at for target, at in self._listed_at.items() if target in owned}
         self._telemetry.targets(len(owned))
         self._published()
         self._wake.set()
@@ -186,7 +197,6 @@ class Refresher:
         target, started = access.target, self._monotonic()
         before = self._inventory.state(target)
         ok = False
-        self._start_following(access)
         try:
             if before is not None:
                 ok = await self._sweep(access, kind, before)
@@ -209,17 +219,21 @@ class Refresher:
             self._start(self._follow(access))
 
     async def _follow(self, access: Access) -> None:
-        target = access.target
         try:
-            look = await self._connection.trail.look(access)
-            if look.errors:
-                self._inventory.count_errors(target, look.errors)
-            self._take_events(target, look.reason)
+            look = await self._look(access)
             if look.named:
-                self._eventlog.named(CLOUDTRAIL, (name for names in look.named.values() for name in names))
                 await self.look_at(access, look.named)
         finally:
-            self._followed.discard(target)
+            self._followed.discard(access.target)
+
+    async def _look(self, access: Access) -> Look:
+        """Ask CloudTrail what has changed."""
+        look = await self._connection.trail.look(access)
+        if look.errors:
+            self._inventory.count_errors(access.target, look.errors)
+        self._take_events(access.target, look.reason)
+        self._eventlog.named(CLOUDTRAIL, (name for names in look.named.values() for name in names))
+        return look
 
     def _take_events(self, target: Target, reason: str) -> None:
         """Let full passes be as far apart as it takes, now that changes can be read, or no longer."""
@@ -237,7 +251,7 @@ class Refresher:
         before = self._inventory.state(target)
         if before is None or before.keys is None:
             return False  # a full pass is about to describe them with all others
-        self._suspects.setdefault(target, {}).update(dict.fromkeys(key_ids, now + _SUSPECT_FOR))
+        self._suspect(target, key_ids)
         result = await self._connection.sweeper.look_at(access, key_ids, before.keys)
         if target in self._overtaken:
             self._overtaken[target].update(key_ids)
@@ -245,6 +259,10 @@ class Refresher:
         self._take_in(target, result)
         self._start_inquiry(access)
         return result.ended_by is None and not result.unreadable
+
+    def _suspect(self, target: Target, key_ids: Collection[str]) -> None:
+        until = self._monotonic() + _SUSPECT_FOR
+        self._suspects.setdefault(target, {}).update(dict.fromkeys(key_ids, until))
 
     def _suspected(self, target: Target) -> Collection[str]:
         now = self._monotonic()
@@ -281,9 +299,7 @@ class Refresher:
         target = access.target
         overtaken = self._overtaken[target] = set()
         try:
-            result = await self._connection.sweeper.sweep(
-                access, kind, before.keys, before.unreadable, self._suspected(target)
-            )
+            result = await self._ask(access, kind, before)
         except TargetError as error:
             self._inventory.fail(target, error)
         except Exception as error:  # noqa: BLE001 - a fault of ours costs one pass, and is told as that
@@ -299,6 +315,39 @@ class Refresher:
             return False  # it left while it was swept
         self._eventlog.passed(before, after)
         return bool(after.up)
+
+    async def _ask(self, access: Access, kind: PassKind, before: TargetState) -> Pass:
+        """Ask AWS what there is; for changes, CloudTrail alone as long as it can be read and the list of keys is young.
+
+        Raises:
+            TargetError: nothing could be learned of the target.
+        """
+        target, sweeper = access.target, self._connection.sweeper
+        if kind is PassKind.CHANGES and before.keys is not None and self._can_rely_on_events(before):
+            look = await self._look(access)
+            if not look.reason:
+                self._suspect(target, look.named)
+                return await sweeper.changes_named(access, self._suspected(target), before.keys, before.unreadable)
+        else:
+            self._start_following(access)
+        result = await sweeper.sweep(access, kind, before.keys, before.unreadable, self._suspected(target))
+        if result.ended_by is None:
+            self._listed_at[target] = self._monotonic()
+        return result
+
+    def _can_rely_on_events(self, state: TargetState) -> bool:
+        """Whether a pass may do without the list of keys, which costs as much as everything else in it.
+
+        A key that CloudTrail does not name is found in the list, every `refresh.fallback_interval`.
+        """
+        age = self._monotonic() - self._listed_at.get(state.target, -inf)
+        readable = state.events is not None and not state.events.reason and self._settings.changes.cloudtrail
+        return (
+            readable
+            and state.up is True
+            and age < self._settings.refresh.fallback_interval
+            and state.target not in self._followed
+        )
 
     def _take_in(self, target: Target, result: Pass) -> None:
         self._eventlog.changed(self._inventory.apply(target, result))
@@ -318,6 +367,7 @@ class Refresher:
         """Put the settings in force."""
         settings = self._settings
         self._connection = self._connect(settings)
+        self._cross_check.configure(self._connection.aggregator, settings)
         self._shard = Shard(settings.shard.index, settings.shard.total)
         self._inventory.keep_failed = settings.refresh.keep_failed
         self._inventory.keep_tombstones = settings.deletions.keep_tombstones

@@ -2,13 +2,15 @@
 
     python -m helm.build_readme
 
-The tables come from the comments of values.yaml and from the alerts in grafana/rules. In values.yaml a line
-`# --- Title` begins a section, and `# -- Text` the description of the value below it.
+The tables come from the comments of values.yaml, from the alerts in grafana/rules and from the measurements in
+docs/operating.md. In values.yaml a line `# --- Title` begins a section, and `# -- Text` the description of the value
+below it.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ from helm.build_schema import alerts, threshold_of
 
 HERE: Final = Path(__file__).parent
 CHART: Final = HERE / "kms-exporter"
+OPERATING: Final = HERE.parent / "docs" / "operating.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,20 @@ def alert_rows() -> list[Alert]:
     ]
 
 
+def sizing() -> list[dict[str, str]]:
+    """Return the rows of the table of docs/operating.md that tells how much the exporter needs, by its headings."""
+    lines = iter(OPERATING.read_text(encoding="utf-8").splitlines())
+    headings = next(cells for line in lines if "peak memory" in (cells := _cells(line)))
+    next(lines)
+    return [
+        dict(zip(headings, _cells(line), strict=True)) for line in takewhile(lambda line: line.startswith("|"), lines)
+    ]
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
 def build() -> str:
     """Return the text of the README."""
     environment = jinja2.Environment(
@@ -122,6 +139,7 @@ def build() -> str:
         chart=yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8")),
         sections=values((CHART / "values.yaml").read_text(encoding="utf-8")),
         alerts=alert_rows(),
+        sizing=sizing(),
     )
 
 

@@ -30,6 +30,8 @@ THRESHOLDS: Final[Mapping[str, str]] = {
     "KmsKeyDeletionSoon": "days left",
     "KmsKeyMaterialExpiring": "days left",
     "KmsKeyMaterialExpiringSoon": "days left",
+    "KmsKeyPendingDeletionDeniedUse": "denied uses",
+    "KmsKeyPendingDeletionInUse": "days without use before it was scheduled",
     "KmsKeysUnreadable": "keys of an account and region",
     "KmsMassDeletionInAccount": "keys scheduled within an hour",
     "KmsMassDeletionOverall": "keys scheduled within an hour",
@@ -42,7 +44,11 @@ COMPARED: Final = re.compile(r"(<=|>=|<|>) ([0-9.]+)(?=\)| \*|$)", re.MULTILINE)
 
 Schema = dict[str, Any]
 
-_DURATION: Final = "^(0|([0-9]+(d|h|m|s|ms))+)$"
+_NOTATIONS: Final = {
+    "duration": "^(0|([0-9]+(d|h|m|s|ms))+)$",
+    "date": "^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+}
+"""How kinds of values that YAML has no type for are written."""
 
 
 def alerts() -> Iterator[tuple[str, Schema]]:
@@ -107,14 +113,25 @@ def _of_value(field: FieldInfo) -> Schema:
     choices = choices_of(field)
     if choices:
         return {"enum": list(choices)}
-    if kind_of(field).name == "duration":
-        return {"type": "string", "pattern": _DURATION}
+    pattern = _NOTATIONS.get(kind_of(field).name)
+    if pattern:
+        return {"type": "string", "pattern": pattern}
     if field.annotation is bool:
         return {"type": "boolean"}
     if field.annotation in (int, float):
         return {"type": "integer" if field.annotation is int else "number", **_bounds(field)}
-    patterns = [mark.pattern for mark in field.metadata if getattr(mark, "pattern", None)]
-    return {"type": "string", **({"pattern": patterns[0]} if patterns else {})}
+    return {"type": "string", **_constraints(field)}
+
+
+def _constraints(field: FieldInfo) -> Schema:
+    """Return what pydantic's `StringConstraints` say of a text."""
+    names = {"pattern": "pattern", "min_length": "minLength", "max_length": "maxLength"}
+    return {
+        name: limit
+        for mark in field.metadata
+        for attribute, name in names.items()
+        if (limit := getattr(mark, attribute, None)) is not None
+    }
 
 
 def _bounds(field: FieldInfo) -> Schema:

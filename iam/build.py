@@ -1,6 +1,10 @@
-"""Writes iam/policies/PARTITION/FEATURE.json: what the exporter may do, by feature. Run it after a change here.
+"""Writes the policies that the exporter and its users need. Run it after a change here.
 
-A permission names the call that needs it; tests/iam compares this table with the operations that the code declares.
+- iam/policies/PARTITION/FEATURE.json: what the service may do, by feature. All of it is reading.
+- iam/remediation/PARTITION.json: what a person may do who saves keys with `kms-exporter cancel-deletion`. It lies
+  apart, so that nobody attaches it to the service by attaching a folder.
+
+A permission names the call that needs it; tests/iam compares these tables with the operations that the code declares.
 """
 
 import json
@@ -8,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-POLICIES: Final = Path(__file__).parent / "policies"
+HERE: Final = Path(__file__).parent
 PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov")
 ROLE: Final = "KmsExporter"
 """The role in each watched account; the default of `aws.organization.role_name`."""
+KEYS: Final = "arn:{partition}:kms:*:*:key/*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,20 @@ FEATURES: Final = {
                 "kms:ListKeys": ("kms", "ListKeys"),
             },
         ),
-        Permission("DescribeKeys", {"kms:DescribeKey": ("kms", "DescribeKey")}, "arn:{partition}:kms:*:*:key/*"),
+        Permission("DescribeKeys", {"kms:DescribeKey": ("kms", "DescribeKey")}, KEYS),
     ),
-    # In every watched account, where keys.tags names any.
+    # In every watched account, for what explains a pending deletion. Without an action its facts are told as unknown.
+    "deletions": (
+        # changes.cloudtrail: who scheduled it and when, denied uses, which keys changed.
+        Permission("ReadEvents", {"cloudtrail:LookupEvents": ("cloudtrail", "LookupEvents")}),
+        # deletions.last_usage, deletions.grants, keys.last_usage.
+        Permission(
+            "ReadUsesAndGrants",
+            {"kms:GetKeyLastUsage": ("kms", "GetKeyLastUsage"), "kms:ListGrants": ("kms", "ListGrants")},
+            KEYS,
+        ),
+    ),
+    # In every watched account, for deletions.acknowledgement_tag, and where keys.tags names any.
     "tags": (Permission("ReadTags", {"tag:GetResources": ("resourcegroupstaggingapi", "GetResources")}),),
     # In the management account or that of a delegated administrator, where aws.organization.enabled.
     "organization": (Permission("ListAccounts", {"organizations:ListAccounts": ("organizations", "ListAccounts")}),),
@@ -57,8 +73,19 @@ FEATURES: Final = {
 }
 
 
-def policy(feature: str, partition: str) -> dict[str, Any]:
-    """Return the IAM policy document of one feature."""
+REMEDIATION: Final = (
+    Permission("SeeKeys", {"kms:DescribeKey": ("kms", "DescribeKey")}, KEYS),
+    Permission(
+        "SaveKeys",
+        {"kms:CancelKeyDeletion": ("kms", "CancelKeyDeletion"), "kms:EnableKey": ("kms", "EnableKey")},
+        KEYS,
+    ),
+)
+"""For people, never for the service."""
+
+
+def document(permissions: tuple[Permission, ...], partition: str) -> dict[str, Any]:
+    """Return the IAM policy document that grants permissions."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -68,18 +95,28 @@ def policy(feature: str, partition: str) -> dict[str, Any]:
                 "Action": sorted(permission.actions),
                 "Resource": permission.resource.format(partition=partition),
             }
-            for permission in FEATURES[feature]
+            for permission in permissions
         ],
+    }
+
+
+def files() -> dict[Path, dict[str, Any]]:
+    """Return every policy document by the file that it belongs in."""
+    policies = {
+        HERE / "policies" / partition / f"{feature}.json": document(permissions, partition)
+        for partition in PARTITIONS
+        for feature, permissions in FEATURES.items()
+    }
+    return policies | {
+        HERE / "remediation" / f"{partition}.json": document(REMEDIATION, partition) for partition in PARTITIONS
     }
 
 
 def main() -> None:
     """Write every file."""
-    for partition in PARTITIONS:
-        for feature in FEATURES:
-            file = POLICIES / partition / f"{feature}.json"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(policy(feature, partition), indent=2) + "\n")
+    for file, policy in files().items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(policy, indent=2) + "\n")
 
 
 if __name__ == "__main__":

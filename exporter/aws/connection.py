@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from exporter.aws.calls import Access, Calls, Telemetry
 from exporter.aws.clients import Clients
+from exporter.aws.config import Aggregator
 from exporter.aws.discovery import HOME, Discovery, Memory
 from exporter.aws.identities import HomeIdentity
 from exporter.aws.investigation import Investigator
@@ -33,12 +34,17 @@ _DEFAULT_REGIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What `exporter.refresh` needs of AWS."""
+    """What `exporter.refresh` needs of AWS.
+
+    Attributes:
+        aggregator: None where AWS Config is not to be asked, or another shard asks it.
+    """
 
     discovery: Discovery
     sweeper: Sweeper
     investigator: Investigator
     trail: Trail
+    aggregator: Aggregator | None
     calls: Calls
     home: Access
     clients: Clients
@@ -58,14 +64,16 @@ def connect(
     now: Callable[[], float],
     monotonic: Callable[[], float],
     rng: random.Random | None = None,
+    workers: Workers | None = None,
 ) -> Connection:
     """Build everything that asks AWS; no request is sent yet. Belongs to the event loop that awaits it.
 
-    `memory` is what an earlier connection of the process knew of accounts and regions; `rng` draws the jitter.
+    `memory` is what an earlier connection of the process knew of accounts and regions; `rng` draws the jitter;
+    `workers` send the requests, by default as many as there may be in flight.
     """
     aws, concurrency = settings.aws, settings.refresh.concurrency
     clients = Clients(connect_timeout=aws.connect_timeout, read_timeout=aws.read_timeout, connections=concurrency)
-    workers = Workers(concurrency)
+    workers = workers or Workers(concurrency)
     calls = Calls(
         clients=clients,
         workers=workers,
@@ -89,11 +97,18 @@ def connect(
         ),
         investigator=Investigator(calls=calls, settings=settings, now=now, monotonic=monotonic),
         trail=Trail(calls=calls, now=now, monotonic=monotonic),
+        aggregator=_aggregator(settings, calls, home, now),
         calls=calls,
         home=home,
         clients=clients,
         workers=workers,
     )
+
+
+def _aggregator(settings: "Settings", calls: Calls, home: Access, now: Callable[[], float]) -> Aggregator | None:
+    """Return the aggregator of AWS Config. All shards would be told the same by it, so the first asks."""
+    name = settings.changes.config_aggregator
+    return Aggregator(calls=calls, home=home, name=name, now=now) if name and settings.shard.index == 0 else None
 
 
 def _home_region(settings: "Settings") -> tuple[str, str]:

@@ -54,6 +54,17 @@ class Sweeper:
         """Describe the keys that events named, and no others; never raises TargetError."""
         return await self._sweep_of(access, known, {}, list(key_ids)).named(key_ids)
 
+    async def changes_named(
+        self, access: Access, suspects: Collection[str], known: Keys, unreadable: Mapping[str, Unreadable]
+    ) -> Pass:
+        """Make a changes pass where events tell of changes: keys are not listed; never raises TargetError."""
+        sweep = self._sweep_of(access, known, unreadable, list(known.by_id))
+        never_read = (
+            key_id for key_id, why in unreadable.items() if why.reason != _DENIED and key_id not in known.by_id
+        )
+        result = await sweep.named([*sweep.to_be_watched(), *never_read, *suspects])
+        return replace(result, kind=PassKind.CHANGES)
+
     def _sweep_of(
         self, access: Access, known: Keys, unreadable: Mapping[str, Unreadable], listed: Sequence[str]
     ) -> "_Sweep":
@@ -145,17 +156,24 @@ class _Sweep:
         found = await kms.aliases_of(self.calls, self.access, new, deadline=self._half_time())
         self.errors += [error for error in (found.ended_by, *found.failures.values()) if error is not None]
         aws_managed = self._spared(found.answers)
-        wanted = dict.fromkeys(key_id for key_id, key in before.by_id.items() if key.pending and key_id in self.listed)
+        wanted = self.to_be_watched()
         wanted |= dict.fromkeys(key_id for key_id in suspects if key_id in before.by_id and key_id in self.listed)
         wanted |= dict.fromkeys(key_id for key_id in new if key_id not in aws_managed)
-        # A denial stands until someone edits a policy: full passes look after it.
-        wanted |= dict.fromkeys(
-            key_id
-            for key_id, why in self.unreadable.items()
-            if why.reason != _DENIED and key_id in before.by_id and key_id in self.listed
-        )
         return await self._describe(
             PassKind.CHANGES, wanted, found.answers, before.aws_managed | aws_managed if new else None
+        )
+
+    def to_be_watched(self) -> dict[str, None]:
+        """Return the known keys that every pass describes: pending ones, and those that could not be read.
+
+        A denial stands until someone edits a policy: full passes look after it.
+        """
+        known = self.before.by_id
+        pending = dict.fromkeys(key_id for key_id, key in known.items() if key.pending and key_id in self.listed)
+        return pending | dict.fromkeys(
+            key_id
+            for key_id, why in self.unreadable.items()
+            if why.reason != _DENIED and key_id in known and key_id in self.listed
         )
 
     async def _describe(

@@ -1,5 +1,6 @@
 """The operating documents keep up with the code."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from exporter.model import TransitionKind
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 OURS = ("operating.md", "hardening.md", "faq.md", "iam.md")
-EVENT = re.compile(r"log\.(?:debug|info|warning|error)\(\s*\"(\w+)\"")
+LEVELS = {"debug", "info", "warning", "error"}
 HELD_BY = re.compile(r"`(tests/\S+\.py)::(test_\w+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)?(?:#([\w-]+))?\)")
 
@@ -18,7 +19,23 @@ LINK = re.compile(r"\]\(([^)#\s]+)?(?:#([\w-]+))?\)")
 def events():
     """Return every event that the service logs."""
     sources = (path for path in (ROOT / "exporter").rglob("*.py") if "demo" not in path.parts)
-    return {event for path in sources for event in EVENT.findall(path.read_text())} | set(TransitionKind)
+    return {event for path in sources for event in logged(ast.parse(path.read_text()))} | set(TransitionKind)
+
+
+def logged(module):
+    """Yield the events that a module logs, with a level's method of a log or with one that was chosen before."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and node.args and writes(node.func):
+            for part in ast.walk(node.args[0]):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.value
+
+
+def writes(function):
+    """Whether a call of this is a line of the log: `self._log.warning(...)`, or `write(...)`."""
+    if isinstance(function, ast.Name):
+        return function.id == "write"
+    return isinstance(function, ast.Attribute) and function.attr in LEVELS and "log" in ast.unparse(function.value)
 
 
 def anchors(file):

@@ -12,6 +12,7 @@ from tests.helm.charts import VALUES, only, render, render_file
 from tests.support.components import program
 
 FIXED = {
+    "KmsAcknowledgementUnmatched": "counts entries that match no key: one is wrong",
     "KmsRulesBroken": "counts keys that raise no alert: one is wrong",
     "KmsTargetBlind": "its hour is in its expression four times",
 }

@@ -76,6 +76,16 @@ def test_the_readme_is_made_from_the_chart_as_it_is() -> None:
     assert build_readme.build() == (CHART / "README.md").read_text(), "run python -m helm.build_readme"
 
 
+def test_the_default_memory_is_twice_what_was_measured_for_ten_thousand_keys() -> None:
+    (measured,) = (
+        row["peak memory"] for row in build_readme.sizing() if (row["keys"], row["targets"]) == ("10,000", "1")
+    )
+    resources = yaml.safe_load((CHART / "values.yaml").read_text())["resources"]
+    needed = int(measured.removesuffix(" MB")) * 10**6
+    assert int(resources["requests"]["memory"].removesuffix("Mi")) * 2**20 >= needed
+    assert int(resources["limits"]["memory"].removesuffix("Mi")) * 2**20 >= 2 * needed
+
+
 def test_a_value_without_a_description_is_refused() -> None:
     with pytest.raises(build_readme.UndocumentedError, match=r"image\.tag"):
         build_readme.values("# --- Image\n\nimage:\n  # -- Name.\n  name: a\n\n  tag: b\n")
@@ -85,7 +95,7 @@ class Notes:
     """The text that helm shows after an installation."""
 
     def __init__(self, chart: Path, folder: Path) -> None:
-        """Make a chart of which the text is a resource: helm shows it for a real cluster only."""
+        """Make a chart of which the text is a resource: only `helm template` can be told what APIs a cluster has."""
         self._chart = folder / "kms-exporter"
         shutil.copytree(chart, self._chart)
         templates = self._chart / "templates"
@@ -95,11 +105,18 @@ class Notes:
         )
         (templates / "notes.yaml").write_text(wrapped)
 
-    def text(self, use: str, *, operator: bool = False) -> str:
-        """Return it for a documented use, in a cluster with the Prometheus operator or without."""
-        apis = ("monitoring.coreos.com/v1",) if operator else ()
+    def with_operator(self, use: str) -> str:
+        """Return it for a documented use in a cluster with the Prometheus operator."""
         values = VALUES[0].with_name(f"{use}.yaml")
-        return str(only(render_file(values, chart=self._chart, apis=apis), "Notes")["text"])
+        resources = render_file(values, chart=self._chart, apis=("monitoring.coreos.com/v1",))
+        return str(only(resources, "Notes")["text"])
+
+    @staticmethod
+    def text(use: str) -> str:
+        """Return what `helm install` prints for a documented use in a cluster without the Prometheus operator."""
+        values = VALUES[0].with_name(f"{use}.yaml")
+        printed = helm("install", RELEASE, CHART, "--dry-run=client", "--namespace=watch", "--values", values)
+        return printed.partition("\nNOTES:\n")[2]
 
 
 @pytest.fixture
@@ -114,12 +131,24 @@ def test_the_notes_warn_of_missing_credentials(notes: Notes) -> None:
     assert "has no annotation" not in notes.text("demo")
 
 
+def test_the_notes_claim_nothing_of_a_service_account_that_somebody_else_made(notes: Notes) -> None:
+    told = notes.text("pod-identity")
+    assert "has no annotation" not in told
+    assert "this chart did not make the service account kms-watch" in told
+    assert "aws eks create-pod-identity-association --cluster-name CLUSTER --namespace watch" in told
+
+
+def test_the_notes_say_that_the_image_must_be_somewhere(notes: Notes) -> None:
+    assert f"the image is kms-exporter:{exporter.__version__}, which no public registry has" in notes.text("defaults")
+    assert "no public registry" not in notes.text("demo")
+
+
 def test_the_notes_warn_of_an_operator_that_is_told_nothing(notes: Notes) -> None:
-    warned = notes.text("defaults", operator=True)
+    warned = notes.with_operator("defaults")
     assert "set serviceMonitor.enabled=true" in warned
     assert "set prometheusRule.enabled=true" in warned
     assert "WARNING: the Prometheus operator" not in notes.text("defaults")
-    assert "enabled=true" not in notes.text("demo", operator=True)
+    assert "enabled=true" not in notes.with_operator("demo")
 
 
 def test_the_notes_say_where_to_scrape_without_the_operator(notes: Notes) -> None:

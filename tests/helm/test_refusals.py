@@ -43,6 +43,13 @@ ROLE = "arn:aws:iam::111122223333:role/KmsExporter"
         ({"extraArgs": ["log.level=debug"]}, "at '/extraArgs/0': 'log.level=debug' does not match pattern"),
         ({"serviceMonitor": {"interval": 30}}, "at '/serviceMonitor/interval': got number, want string"),
         ({"prometheusRule": {"runbookBaseUrl": "wiki"}}, "at '/prometheusRule/runbookBaseUrl': 'wiki' does not match"),
+        ({"prometheusRule": {"alerts": {"KmsKeyDeleted": {"runbookUrl": "x"}}}}, "KmsKeyDeleted/runbookUrl': 'x' does"),
+        ({"dashboards": {"operator": {"resyncPeriod": "1d"}}}, "at '/dashboards/operator/resyncPeriod': '1d' does not"),
+        ({"config": {"deletions": {"acknowledgements": [{"key": "alias/x"}]}}}, "missing property 'reason'"),
+        (
+            {"config": {"deletions": {"acknowledgements": [{"key": "alias/x", "reason": "old", "until": "soon"}]}}},
+            "at '/config/deletions/acknowledgements/0/until': 'soon' does not match pattern",
+        ),
         # Combinations.
         (
             {"config": {"web": {"listen_address": "127.0.0.1:10841"}}},
@@ -66,7 +73,46 @@ ROLE = "arn:aws:iam::111122223333:role/KmsExporter"
             {"replicaCount": 2, "podDisruptionBudget": {"enabled": True, "maxUnavailable": 0}},
             "podDisruptionBudget allows no pod of 2 to be away",
         ),
+        (
+            {"replicaCount": 2, "podDisruptionBudget": {"enabled": True, "minAvailable": "51%"}},
+            "podDisruptionBudget allows no pod of 2 to be away",
+        ),
         ({"strategy": {"type": "Recreate"}}, "set strategy.rollingUpdate to null"),
+        ({"strategy": {"rollingUpdate": {"maxSurge": "0%"}}}, "allows neither one pod more nor one less"),
+        ({"config": {"aws": {"home_account": False}}}, "no other account is named, so nothing would be watched"),
+        (
+            {"config": {"aws": {"organization": {"include": ["111122223333"], "exclude": ["111122223333"]}}}},
+            "111122223333 is both in include and in exclude",
+        ),
+        (
+            {"config": {"refresh": {"interval": "1h", "fallback_interval": "59m59s"}}},
+            "config.refresh.fallback_interval is 59m59s, shorter than refresh.interval, which is 1h",
+        ),
+        (
+            {"config": {"refresh": {"full_interval": "30s"}}},
+            "config.refresh.full_interval is 30s, shorter than refresh.interval, which is 1m",
+        ),
+        ({"config": {"shard": {"index": 1}}}, "config.shard.index is 1, no shard of 1"),
+        ({"config": {"shard": {"index": 3, "total": 3}}}, "config.shard.index is 3, no shard of 3"),
+        ({"config": {"refresh": {"interval": "6m"}}}, "config.refresh.fallback_interval is 5m, shorter than"),
+        (
+            {"config": {"refresh": {"keep_failed": "59999ms"}}},
+            "config.refresh.keep_failed is 59999ms, shorter than refresh.interval, which is 1m",
+        ),
+        (
+            {"podMonitor": {"enabled": True, "interval": "1m", "scrapeTimeout": "1m1s"}},
+            "podMonitor.scrapeTimeout is 1m1s, longer than its interval of 1m",
+        ),
+        (
+            {"serviceAccount": {"create": False, "annotations": {"eks.amazonaws.com/role-arn": ROLE}}},
+            "serviceAccount.create is false, so its annotations and labels would be nowhere",
+        ),
+        ({"networkPolicy": {"enabled": True, "awsCidrs": []}}, "networkPolicy lets nothing out to AWS"),
+        ({"extraArgs": ["--web.listen_address=:9100"]}, "extraArgs has --web.listen_address=:9100, of which ports"),
+        (
+            {"extraEnv": [{"name": "KMS_EXPORTER_WEB__TELEMETRY_PATH", "value": "/x"}]},
+            "extraEnv has KMS_EXPORTER_WEB__TELEMETRY_PATH, of which ports",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told(values: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -92,6 +138,21 @@ def test_no_refusal_shows_an_external_id(tmp_path: Path) -> None:
     with pytest.raises(HelmError) as refused:
         render({"config": {"aws": {"accounts": [account]}}}, tmp_path)
     assert "s3cret-value" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"config": {"aws": {"home_account": False}}, "accountsSecret": {"name": "accounts"}},
+        {"config": {"aws": {"home_account": False, "organization": {"enabled": True}}}},
+        {"config": {"refresh": {"interval": "1h", "fallback_interval": "60m", "keep_failed": "3600s"}}},
+        {"serviceMonitor": {"enabled": True, "interval": "1m", "scrapeTimeout": "60s"}},
+        {"replicaCount": 2, "podDisruptionBudget": {"enabled": True, "minAvailable": "50%"}},
+        {"networkPolicy": {"enabled": True, "awsCidrs": []}, "demo": True},
+    ],
+)
+def test_what_works_together_is_no_mistake(values: dict[str, Any], tmp_path: Path) -> None:
+    assert render(values, tmp_path)
 
 
 @pytest.mark.parametrize("values", [{"enabled": True}, {"global": {"anything": [1]}}])

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.helm.charts import CHART, KUBERNETES, VALUES, Resource, helm, of_kind, render_file
+from tests.helm.charts import CHART, KUBERNETES, VALUES, Resource, helm, of_kind, render, render_file
 from tests.support.components import cannot_run
 
 OPERATOR = ("ServiceMonitor", "PodMonitor", "PrometheusRule")
@@ -43,6 +44,11 @@ def test_lint_has_nothing_to_say(values: Path) -> None:
     output = helm("lint", "--strict", CHART, "--values", values)
     assert "0 chart(s) failed" in output
     assert "[WARNING]" not in output
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(), re.DOTALL))
+def test_every_example_of_the_readme_can_be_installed(block: str, tmp_path: Path) -> None:
+    assert of_kind(render(yaml.safe_load(block), tmp_path), "Deployment")
 
 
 @EVERY_USE

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.helm.charts import VALUES, container_of, of_kind, only, pod_of, render, render_file
+from tests.helm.charts import VALUES, Resource, container_of, of_kind, only, pod_of, render, render_file
 
 EVERY_USE = pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
 
@@ -120,13 +120,54 @@ def test_dns_aws_and_scrapes_pass_the_network_policy(tmp_path: Path) -> None:
     assert [peer["ipBlock"]["cidr"] for peer in agent["to"]] == ["169.254.170.23/32", "fd00:ec2::23/128"]
 
 
-def test_the_scrape_keeps_the_exporters_labels_and_its_limits() -> None:
-    monitor = only(render_file(VALUES[0].with_name("prometheus-operator.yaml")), "ServiceMonitor")
-    (endpoint,) = monitor["spec"]["endpoints"]
-    assert endpoint["honorLabels"] is True
-    assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("30s", "10s")
-    assert monitor["spec"]["sampleLimit"] == 200_000
-    assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["watch"]}
+MONITORS = pytest.mark.parametrize(
+    ("kind", "endpoints"), [("serviceMonitor", "endpoints"), ("podMonitor", "podMetricsEndpoints")]
+)
+
+
+@MONITORS
+def test_a_scrape_keeps_the_exporters_labels_unless_told_otherwise(kind: str, endpoints: str, tmp_path: Path) -> None:
+    def honours(values: dict[str, object]) -> bool:
+        (endpoint,) = monitor_of(kind, values, tmp_path)["spec"][endpoints]
+        return bool(endpoint["honorLabels"])
+
+    assert honours({}) is True
+    assert honours({"honorLabels": False}) is False
+
+
+@MONITORS
+def test_a_scrape_is_timed_relabelled_and_limited_as_asked(kind: str, endpoints: str, tmp_path: Path) -> None:
+    timing = {"interval": "30s", "scrapeTimeout": "10s"}
+    relabelings = [{"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"}]
+    drops = [{"sourceLabels": ["__name__"], "regex": "python_gc_.*", "action": "drop"}]
+    limits = {
+        "sampleLimit": 200_000, "targetLimit": 4, "labelLimit": 40, "labelNameLengthLimit": 64,
+        "labelValueLengthLimit": 2048, "keepDroppedTargets": 10, "bodySizeLimit": "64MB",
+    }  # fmt: skip
+    values = {**timing, "relabelings": relabelings, "metricRelabelings": drops, "limits": limits}
+    spec = monitor_of(kind, values | {"jobLabel": "app.kubernetes.io/name"}, tmp_path)["spec"]
+    (endpoint,) = spec.pop(endpoints)
+    assert endpoint == {
+        **timing, "port": "http", "path": "/metrics", "honorLabels": True,
+        "relabelings": relabelings, "metricRelabelings": drops,
+    }  # fmt: skip
+    assert spec.pop("selector")["matchLabels"]["app.kubernetes.io/instance"] == "kms"
+    assert spec == {"namespaceSelector": {"matchNames": ["watch"]}, "jobLabel": "app.kubernetes.io/name", **limits}
+
+
+@MONITORS
+def test_a_monitor_is_where_and_what_prometheus_selects_by(kind: str, endpoints: str, tmp_path: Path) -> None:
+    values = {"namespace": "monitoring", "labels": {"release": "kube-prometheus-stack"}, "annotations": {"a": "b"}}
+    monitor = monitor_of(kind, values, tmp_path)
+    assert monitor["metadata"]["namespace"] == "monitoring"
+    assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    assert monitor["metadata"]["annotations"] == {"a": "b"}
+    assert monitor["spec"][endpoints]
+
+
+def monitor_of(kind: str, values: dict[str, object], folder: Path) -> Resource:
+    """Return the ServiceMonitor or PodMonitor that values give."""
+    return only(render({kind: {"enabled": True, **values}}, folder), kind[0].upper() + kind[1:])
 
 
 @pytest.mark.parametrize("use", ["grafana-sidecar", "grafana-operator"])

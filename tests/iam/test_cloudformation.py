@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.iam.test_policies import FEATURES, IAM, PARTITIONS, policy
+from exporter.settings import Settings
+from tests.iam.test_policies import BUILD, FEATURES, IAM, PARTITIONS, REMEDIATION, policy
 
 TEMPLATES = sorted((IAM / "cloudformation").glob("*.yaml"))
 
@@ -18,7 +19,7 @@ class Resolver:
     def __init__(self, template, partition, **parameters):
         self.values = {"AWS::Partition": partition, "AWS::NoValue": None}
         self.values |= {name: facts.get("Default", "") for name, facts in template["Parameters"].items()} | parameters
-        self.conditions = {name: self.resolve(value) for name, value in template["Conditions"].items()}
+        self.conditions = {name: self.resolve(value) for name, value in template.get("Conditions", {}).items()}
 
     def resolve(self, value):
         if isinstance(value, list):
@@ -84,9 +85,17 @@ def test_a_template_has_no_lint(template):
 
 
 @pytest.mark.parametrize("partition", PARTITIONS)
-@pytest.mark.parametrize(("read_tags", "features"), [("false", ["core"]), ("true", ["core", "tags"])])
-def test_the_member_role_may_what_the_policies_say(partition, read_tags, features):
-    role = resolved("member-role.yaml", "Role", partition, ReadTags=read_tags)
+@pytest.mark.parametrize(
+    ("without", "features"),
+    [
+        ((), ["core", "deletions", "tags"]),
+        (("ReadTags",), ["core", "deletions"]),
+        (("ReadDeletions",), ["core", "tags"]),
+        (("ReadDeletions", "ReadTags"), ["core"]),
+    ],
+)
+def test_the_member_role_may_what_the_policies_say(partition, without, features):
+    role = resolved("member-role.yaml", "Role", partition, **dict.fromkeys(without, "false"))
     assert {item["PolicyName"]: item["PolicyDocument"] for item in role["Policies"]} == {
         feature: policy(feature, partition) for feature in features
     }
@@ -104,12 +113,23 @@ def test_the_member_role_trusts_the_exporter_alone(external_id):
 
 @pytest.mark.parametrize("partition", PARTITIONS)
 def test_the_hub_with_everything_may_what_all_the_policies_say(partition):
-    granted = resolved("hub-policy.yaml", "Policy", partition, ListAccounts="true", ReadTags="true")
+    granted = resolved("hub-policy.yaml", "Policy", partition, ListAccounts="true")
     assert granted["PolicyDocument"]["Statement"] == [
         statement for feature in FEATURES for statement in policy(feature, partition)["Statement"]
     ]
 
 
 def test_the_hub_that_watches_its_own_account_may_enter_no_other():
-    granted = resolved("hub-policy.yaml", "Policy", "aws", MemberRoleName="")
+    granted = resolved("hub-policy.yaml", "Policy", "aws", MemberRoleName="", ReadDeletions="false", ReadTags="false")
     assert granted["PolicyDocument"] == policy("core", "aws")
+
+
+@pytest.mark.parametrize("partition", PARTITIONS)
+def test_people_may_save_keys_through_a_role_of_their_own(partition):
+    arn = "arn:aws:iam::111122223333:role/Oncall"
+    role = resolved("remediation-role.yaml", "Role", partition, TrustedArn=arn)
+    (granted,) = role["Policies"]
+    assert granted["PolicyDocument"] == BUILD["document"](REMEDIATION, partition)
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert (trust["Principal"], trust["Action"]) == ({"AWS": arn}, "sts:AssumeRole")
+    assert role["RoleName"] != Settings().aws.organization.role_name, "the service must not get in by mistake"

@@ -9,6 +9,8 @@ from tests.iam.test_policies import FEATURES, IAM
 
 MODULES = sorted((IAM / "terraform").iterdir())
 MEMBER = IAM / "terraform" / "member-role"
+RESCUE = IAM / "terraform" / "remediation-role"
+OF_FEATURES = [module for module in MODULES if module != RESCUE]
 POLICY_FILE = re.compile(r"file\(\"\$\{path\.module\}/(\S+?)/\$\{each\.value\}\.json\"\)")
 
 
@@ -46,7 +48,7 @@ def test_every_variable_is_described_and_used(module):
         assert f"var.{name}" in text.replace(f'variable "{name}"', "")
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("module", OF_FEATURES, ids=lambda path: path.name)
 def test_its_policies_are_the_files_of_this_repository(module):
     (policy,) = POLICY_FILE.findall((module / "main.tf").read_text())
     assert {file.stem for file in (module / policy).glob("*.json")} == set(FEATURES)
@@ -55,19 +57,35 @@ def test_its_policies_are_the_files_of_this_repository(module):
     assert not re.search(r"actions *= *\[(?!\"sts:AssumeRole\"\])", (module / "main.tf").read_text())
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("module", OF_FEATURES, ids=lambda path: path.name)
 def test_no_feature_is_offered_that_has_no_policy(module):
     text = (module / "main.tf").read_text()
     offered = re.search(r"setsubtract\(var\.features, \[(.*?)\]\)", text)
     assert set(re.findall(r"\w+", offered[1])) <= set(FEATURES)
 
 
-def test_the_member_role_trusts_the_exporter_alone():
-    trust = blocks(MEMBER, "data")["aws_iam_policy_document.trust"]
+@pytest.mark.parametrize("module", OF_FEATURES, ids=lambda path: path.name)
+def test_without_a_choice_it_grants_what_the_exporter_asks_for_by_default(module):
+    assert set(blocks(module, "variable")["features"]["default"]) == {"core", "deletions", "tags"}
+
+
+@pytest.mark.parametrize(
+    ("module", "trusted"), [(MEMBER, "var.exporter_role_arn"), (RESCUE, "var.trusted_arn")], ids=["member", "rescue"]
+)
+def test_a_role_trusts_one_principal_alone(module, trusted):
+    trust = blocks(module, "data")["aws_iam_policy_document.trust"]
     (statement,) = trust["statement"]
     (principals,) = statement["principals"]
-    assert (principals["type"], "var.exporter_role_arn" in str(principals["identifiers"])) == ("AWS", True)
+    assert (principals["type"], trusted in str(principals["identifiers"])) == ("AWS", True)
     assert statement["actions"] == ["sts:AssumeRole"]
+
+
+def test_people_may_save_keys_through_a_role_of_their_own():
+    text = (RESCUE / "main.tf").read_text()
+    (file,) = re.findall(r"file\(\"\$\{path\.module\}/(\S+?)\"\)", text)
+    assert (RESCUE / file).resolve() == IAM / "remediation" / "aws.json"
+    assert blocks(RESCUE, "variable")["role_name"]["default"] != blocks(MEMBER, "variable")["role_name"]["default"]
+    assert len(re.findall(r"^resource \"aws_iam_role_policy\"", text, re.MULTILINE)) == 1
 
 
 def test_the_external_id_is_asked_for_when_there_is_one():

@@ -1,6 +1,7 @@
 """Builds and runs images without an engine: buildah and podman, in a store of their own under .cache/."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,17 +35,26 @@ class Engine:
         return made.stdout.strip()
 
     def build(self, tag: str, **arguments: str) -> str:
-        """Build the Dockerfile as scripts/image does and return the id of the image."""
-        command = [self._buildah, *STORAGE, "bud", "--isolation", "chroot", "--pull-never", "--network", "host"]
-        command += ["--format", "docker", "--timestamp", "1700000000", "--no-cache", "--quiet", "--tag", tag]
+        """Build the image with scripts/image and return its id.
+
+        Args:
+            arguments: build arguments that count instead of the checkout's.
+        """
+        builder = [self._buildah, *STORAGE, "bud", "--isolation", "chroot", "--pull-never", "--network", "host"]
+        options = ["--no-cache", "--quiet"]
         for name, value in arguments.items():
-            command += ["--build-arg", f"{name}={value}"]
-        return run([*command, "."], timeout=240).strip()
+            options += ["--build-arg", f"{name}={value}"]
+        return run(["scripts/image", tag, *options], timeout=240, env={"BUILDER": " ".join(builder)}).strip()
 
     def podman(self, *arguments: str, timeout: float = 60) -> str:
         """Run podman and return what it printed."""
         engine = ("--cgroup-manager=cgroupfs", "--events-backend=file", "--runtime", "runc")
         return run([self._podman, *STORAGE, *engine, *arguments], timeout=timeout)
+
+    def log(self, container: str) -> str:
+        """Return what a container wrote to standard error."""
+        command = [self._podman, *STORAGE, "logs", container]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr
 
     def inspect(self, kind: str, name: str) -> dict[str, Any]:
         """Return what podman knows of an image or a container."""
@@ -75,8 +85,10 @@ class Engine:
             self.podman("rm", "--force", "--time", "0", container)
 
 
-def run(command: list[str], *, timeout: float) -> str:
+def run(command: list[str], *, timeout: float, env: Mapping[str, str] | None = None) -> str:
     """Run a command that must succeed; return what it printed."""
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout)
+    ended = subprocess.run(
+        command, cwd=ROOT, env=os.environ | (env or {}), capture_output=True, text=True, check=False, timeout=timeout
+    )
     assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}\n{ended.stderr}"
     return ended.stdout

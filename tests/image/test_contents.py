@@ -14,10 +14,12 @@ from tests.support.components import program
 PACKAGES = "opt/kms-exporter/lib/python3.13/site-packages"
 BUILD_TOOLS = ("pip", "pip3", "cc", "gcc", "g++", "clang", "ld", "as", "make", "git", "curl", "wget")
 NEEDED_MODELS = {
-    "kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts",  # what the exporter calls
+    "kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail",  # what the exporter calls
     "sso", "sso-oidc", "signin",  # what boto3's credential chain may call
 }  # fmt: skip
 MEGABYTE = 1_000_000
+PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
+"""The image's platforms, and how the tags of wheels call them."""
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,20 @@ def test_no_module_is_compiled_when_it_starts(files):
     assert len(sources) > 500
     missing = [path for path in sources if not (path.parent / "__pycache__" / f"{path.stem}.cpython-313.pyc").is_file()]
     assert missing == []
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_dependency_is_to_be_had_for_the_platform(platform, tmp_path):
+    # What else the Dockerfile does is the same on each; no machine for the other is needed to know this.
+    glibc = [f"--platform=manylinux_2_{minor}_{PLATFORMS[platform]}" for minor in (17, 28, 34)]
+    target = ["--only-binary=:all:", "--python-version=3.13", "--implementation=cp", *glibc]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    command += [*target, "--requirement=requirements/runtime.txt", f"--dest={tmp_path}"]
+    fetched = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert fetched.returncode == 0, fetched.stderr
+    compiled = [wheel.name for wheel in tmp_path.iterdir() if "linux" in wheel.name]
+    assert compiled
+    assert [name for name in compiled if PLATFORMS[platform] not in name] == []
 
 
 def test_it_adds_less_than_60_megabytes_to_its_base(engine, built):

@@ -14,9 +14,17 @@ from tests.support.processes import free_port
 from tests.support.waiting import until
 
 PYTHON = "/opt/kms-exporter/bin/python3"
+PROBE = "/opt/kms-exporter/libexec/image_probe.py"
+EVERY_MODULE = """
+import importlib, pkgutil, exporter
+for module in pkgutil.walk_packages(exporter.__path__, "exporter."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
 CREDENTIAL_CHAIN = """
 import boto3
-for service in ("kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "sso", "sso-oidc", "signin"):
+called = ("kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail")
+for service in (*called, "sso", "sso-oidc", "signin"):
     boto3.Session().client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
     print(service)
 """
@@ -63,9 +71,12 @@ def running(engine, built, emulator):
         "KMS_EXPORTER_KEYS__TAGS": '["owner"]',
     }
     with engine.container(built.id, env=env) as container:
-        served = Running(engine, container, port)
-        until(lambda: served.get("/readyz").status_code == 200, within=30)
-        yield served
+        yield ready(Running(engine, container, port))
+
+
+def ready(served):
+    until(lambda: served.get("/readyz").status_code == 200, within=30)
+    return served
 
 
 def pending(page):
@@ -95,14 +106,49 @@ def test_it_has_no_capability_and_may_get_none(running):
     assert "0" not in facts["Uid"].split() + facts["Gid"].split()
 
 
-def test_it_is_unhealthy_when_nobody_listens(engine, built):
-    env = {"KMS_EXPORTER_WEB__LISTEN_ADDRESS": f"127.0.0.1:{free_port()}"}
-    probe = "/opt/kms-exporter/libexec/image_probe.py"
-    with engine.container(built.id, "-I", "-S", probe, env=env, entrypoint=PYTHON) as container:
+def test_it_is_healthy_wherever_a_flag_has_it_listen(engine, built, emulator):
+    port = free_port()
+    flag = f"--web.listen_address=127.0.0.1:{port}"
+    with engine.container(built.id, "serve", flag, env=environment(emulator.url)) as container:
+        ready(Running(engine, container, port)).healthy()
+
+
+def test_it_is_healthy_wherever_a_file_has_it_listen(engine, built, emulator, tmp_path):
+    port = free_port()
+    file = tmp_path / "kms.yaml"
+    file.write_text(f"web: {{listen_address: '127.0.0.1:{port}', telemetry_path: /kms}}\n")
+    file.chmod(0o644)
+    tmp_path.chmod(0o755)
+    serve = ("serve", "--config", "/kms.yaml")
+    with engine.container(built.id, *serve, env=environment(emulator.url), volume=f"{file}:/kms.yaml:ro") as container:
+        ready(Running(engine, container, port)).healthy()
+
+
+def test_the_demo_is_healthy_beside_the_aws_that_it_emulates(engine, built):
+    port = free_port()
+    with engine.container(built.id, "demo", f"--web.listen_address=127.0.0.1:{port}", env={}) as container:
+        ready(Running(engine, container, port)).healthy()
+
+
+@pytest.mark.parametrize(
+    ("beside", "why"),
+    [("", "nothing listens"), ("server = socket.create_server(('127.0.0.1', 0))", "timed out")],
+    ids=["nobody listens", "what listens does not answer"],
+)
+def test_it_is_unhealthy_when(engine, built, beside, why):
+    probing = f"import runpy, socket; {beside}\nrunpy.run_path('{PROBE}', run_name='__main__')"
+    with engine.container(built.id, "-I", "-S", "-c", probing, env={}, entrypoint=PYTHON) as container:
         assert int(engine.podman("wait", container)) == 1
+        assert why in engine.log(container)
+
+
+def test_nothing_that_a_command_imports_is_missing(engine, built):
+    with engine.container(built.id, "-c", EVERY_MODULE, env={}, entrypoint=PYTHON) as container:
+        status = int(engine.podman("wait", container))
+        assert (status, engine.log(container)) == (0, "")
 
 
 def test_every_aws_service_that_may_be_called_is_known(engine, built):
     with engine.container(built.id, "-c", CREDENTIAL_CHAIN, env={}, entrypoint=PYTHON) as container:
         assert int(engine.podman("wait", container)) == 0
-        assert len(engine.podman("logs", container).split()) == 8
+        assert len(engine.podman("logs", container).split()) == 9

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from exporter.findings.report import GapKind, Report, Status, Verdict, report_of
+from exporter.findings.judging import report_of
+from exporter.findings.report import GapKind, Report, Status, Verdict
 from exporter.model import (
     Deletion,
     DeniedUses,

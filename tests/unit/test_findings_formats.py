@@ -19,7 +19,8 @@ from exporter.findings.as_json import as_json
 from exporter.findings.as_junit import as_junit
 from exporter.findings.as_ocsf import as_ocsf
 from exporter.findings.as_table import as_plain
-from exporter.findings.report import Report, report_of
+from exporter.findings.judging import report_of
+from exporter.findings.report import Report
 from exporter.model import Deletion, DeniedUses, Evidence, Grants, Key, Scheduling, Usage, UsageCase
 from exporter.oneshot import Scope
 from exporter.settings import Settings
@@ -281,9 +282,22 @@ class TestPlain:
         assert f"by {CALLER.arn}" in text
         assert "from 2026-09-21T14:13:10Z to 2026-09-21T14:13:20Z" in text
 
-    def test_the_last_line_is_the_verdict(self) -> None:
-        assert as_plain(full_report()).decode().splitlines()[-1].startswith("Could not check everything (3 things).")
-        assert as_plain(clear_report()).decode().splitlines()[-1].startswith("Everything was checked, and no ")
+    @pytest.mark.parametrize(
+        ("report", "verdict"),
+        [
+            (clear_report(), "Everything was checked. 0 unacknowledged deletions pending."),
+            (
+                full_report(),
+                (
+                    "Could not check everything (3 things). 1 unacknowledged deletion pending, due within 7d. "
+                    "2 unacknowledged deletions due later. 1 acknowledged deletion."
+                ),
+            ),
+            (report_of(a_look(account_errors={"home": "denied"}), Settings()), "Could not check anything (1 thing)."),
+        ],
+    )
+    def test_the_last_line_is_the_verdict(self, report: Report, verdict: str) -> None:
+        assert as_plain(report).decode().splitlines()[-1] == verdict
 
 
 @pytest.mark.parametrize("form", [as_json, as_csv, as_junit, as_ocsf, as_plain])

@@ -17,13 +17,13 @@ variable "exporter_role_name" {
 }
 
 variable "features" {
-  description = "Which of iam/policies the role gets: core for its own account; tags; organization; hub to enter others."
+  description = "Which of iam/policies the role gets: core, deletions and tags for its own account; organization; hub to enter others."
   type        = set(string)
-  default     = ["core"]
+  default     = ["core", "deletions", "tags"]
 
   validation {
-    condition     = length(setsubtract(var.features, ["core", "tags", "organization", "hub"])) == 0
-    error_message = "core, tags, organization and hub may be chosen."
+    condition     = length(setsubtract(var.features, ["core", "deletions", "tags", "organization", "hub"])) == 0
+    error_message = "core, deletions, tags, organization and hub may be chosen."
   }
 }
 

@@ -36,13 +36,13 @@ variable "external_id" {
 }
 
 variable "features" {
-  description = "Which of iam/policies the role gets: core, and tags where the exporter's keys.tags names any."
+  description = "Which of iam/policies the role gets: core; deletions for who, last use and grants; tags for the acknowledgement tag and keys.tags."
   type        = set(string)
-  default     = ["core"]
+  default     = ["core", "deletions", "tags"]
 
   validation {
-    condition     = contains(var.features, "core") && length(setsubtract(var.features, ["core", "tags"])) == 0
-    error_message = "core is needed, tags may be added."
+    condition     = contains(var.features, "core") && length(setsubtract(var.features, ["core", "deletions", "tags"])) == 0
+    error_message = "core is needed, deletions and tags may be added."
   }
 }
 
