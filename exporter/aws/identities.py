@@ -21,7 +21,7 @@ ASSUME_ROLE: Final = Operation("sts", "AssumeRole", quota=600)
 
 _LOOK_AGAIN: Final = 30.0
 """How long the home credentials are used, in seconds, before the chain is asked whether it has newer ones."""
-_RENEW_BEFORE: Final = 600.0
+RENEW_BEFORE: Final = 600.0
 """How long before their end, in seconds, assumed credentials are renewed."""
 _RENEW_AGAIN: Final = 60.0
 """Seconds until they are tried to be renewed again after that failed: until their end they are as good as ever."""
@@ -116,7 +116,7 @@ class RoleIdentity:
             if self._current is None or self._now() >= self._renew_at:
                 try:
                     self._current, self._ends_at = await self._assume()
-                    self._renew_at = self._ends_at - _RENEW_BEFORE
+                    self._renew_at = self._ends_at - RENEW_BEFORE
                 except TargetError:
                     if self._current is None or self._now() >= self._ends_at:
                         raise

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 import exporter
-from exporter.cli import running
+from exporter.cli import cancel, check, running
 from exporter.cli.commands import Command, Commands
 from exporter.errors import ConfigError
 
@@ -43,5 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"kms-exporter {exporter.__version__}")
-    running.add(Commands.of(parser))
+    commands = Commands.of(parser)
+    running.add(commands)
+    check.add(commands)
+    cancel.add(commands)
     return parser

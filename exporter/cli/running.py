@@ -25,11 +25,18 @@ _DEMO_OPTIONS: Final = {
     "KMS_EXPORTER_WEB__LISTEN_ADDRESS": "127.0.0.1:10841",
     "KMS_EXPORTER_AWS__ORGANIZATION__ENABLED": "true",
     "KMS_EXPORTER_KEYS__TAGS": '["owner", "kms-exporter/deletion-approved"]',
+    "KMS_EXPORTER_DELETIONS__ACKNOWLEDGEMENTS": """[
+        {"key": "alias/card-vault-2023", "reason": "Cards of 2023 are erased", "approved_by": "carol",
+         "ticket": "SEC-98"},
+        {"key": "alias/settlement-archive", "reason": "Moved to the new archive", "ticket": "CHG-4802",
+         "until": "2099-12-31"},
+        {"key": "alias/registry-2023", "reason": "The old registry is gone"}
+    ]""",
     "KMS_EXPORTER_REFRESH__INTERVAL": "5s",
     "KMS_EXPORTER_REFRESH__FULL_INTERVAL": "60s",
     "KMS_EXPORTER_REFRESH__FALLBACK_INTERVAL": "15s",
 }
-"""What the demo sets unless its user does."""
+"""What the demo sets unless its user does. One acknowledgement is contradicted by uses, another is about no key."""
 
 
 def add(commands: Commands) -> None:
