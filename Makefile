@@ -46,7 +46,8 @@ generate: $(VENV)/dev ## Write anew what is generated: documents, dashboards, po
 	$(BIN)/python -m helm.build_readme
 
 .PHONY: screenshots
-screenshots: $(VENV)/dev components ## Draw the dashboards from the demo's data into docs/images
+screenshots: $(VENV)/dev components ## Draw the dashboards and the status page from the demo's data into docs/images
+	$(BIN)/python -m grafana.screenshots.page
 	$(BIN)/python -m grafana.screenshots
 
 .PHONY: image

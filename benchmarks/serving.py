@@ -28,6 +28,7 @@ from prometheus_client import CollectorRegistry, make_asgi_app
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.plain import PlainCollector
+from exporter.acknowledgements import Acknowledgements
 from exporter.exposition.negotiation import Format
 from exporter.exposition.renderer import Renderer
 from exporter.model import Deletion, Key, Keys, Snapshot, Target, TargetState
@@ -90,6 +91,7 @@ class Served:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self.acknowledgements = Acknowledgements()
         self.renderer = Renderer(telemetry().registry, export="customer", tags={})
         self.renderer.update(snapshot)
 

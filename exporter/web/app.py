@@ -10,21 +10,46 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from exporter.errors import ExporterError
-from exporter.web.api import ParameterError, keys_page, parse_query
+from exporter.web.api import openapi
+from exporter.web.api.paging import Query, keys_page, parse_query
 from exporter.web.contract import Exporter
 from exporter.web.metrics import MetricsEndpoint
-from exporter.web.status import StatusPage
+from exporter.web.parameters import ParameterError
+from exporter.web.status.page import StatusPage
+from exporter.web.status.query import PageQuery
+from exporter.web.unmatched import Unmatched
 
 
-def create_app(exporter: Exporter, *, telemetry_path: str = "/metrics") -> ASGIApp:
+def create_app(exporter: Exporter, *, telemetry_path: str = "/metrics", runbook_url: str = "") -> ASGIApp:
     """Return the ASGI application that answers for `exporter`.
 
     What looks at every key runs in a worker thread, so that scrapes don't wait for it.
-    """
-    status = StatusPage(telemetry_path=telemetry_path)
 
-    async def page(_: Request) -> Response:
-        content = await run_in_threadpool(status.render, exporter.snapshot, now=exporter.now())
+    Args:
+        exporter: what is asked.
+        telemetry_path: where the metrics are.
+        runbook_url: link that stands beside each pending key, `""` for none.
+    """
+    status = StatusPage(telemetry_path=telemetry_path, runbook_url=runbook_url)
+    unmatched = Unmatched()
+    description = openapi.encoded()
+
+    def render_page(query: PageQuery) -> bytes:
+        snapshot, declared = exporter.snapshot, exporter.acknowledgements
+        found = unmatched.of(snapshot, declared)
+        return status.render(snapshot, query, acknowledgements=declared, unmatched=found, now=exporter.now())
+
+    def render_keys(query: Query) -> bytes:
+        snapshot, declared = exporter.snapshot, exporter.acknowledgements
+        found = unmatched.of(snapshot, declared) if query.after is None else ()
+        return keys_page(snapshot, query, acknowledgements=declared, unmatched=found, now=exporter.now())
+
+    async def page(request: Request) -> Response:
+        try:
+            query = PageQuery.parse(request.url.query)
+        except ParameterError as error:
+            return _line(str(error), 400)
+        content = await run_in_threadpool(render_page, query)
         return Response(content, headers=status.headers, media_type="text/html")
 
     async def keys(request: Request) -> Response:
@@ -32,8 +57,11 @@ def create_app(exporter: Exporter, *, telemetry_path: str = "/metrics") -> ASGIA
             query = parse_query(request.url.query)
         except ParameterError as error:
             return _line(str(error), 400)
-        content = await run_in_threadpool(keys_page, exporter.snapshot, query, now=exporter.now())
+        content = await run_in_threadpool(render_keys, query)
         return Response(content, headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+    async def describe(_: Request) -> Response:
+        return Response(description, media_type="application/json")
 
     async def reload(_: Request) -> Response:
         try:
@@ -49,6 +77,7 @@ def create_app(exporter: Exporter, *, telemetry_path: str = "/metrics") -> ASGIA
             Route("/healthz", _probe(exporter.alive, "alive")),
             Route("/readyz", _probe(exporter.ready, "ready")),
             Route("/api/v1/keys", keys),
+            Route(openapi.PATH, describe),
             Route("/-/reload", reload, methods=["POST"]),
         ]
     )

@@ -69,8 +69,8 @@ class TestWhoScheduled:
     def test_who_when_and_window(self) -> None:
         assert told(row(scheduling=SCHEDULED).scheduled) == [
             "Deploy/build-42",
-            "2026-09-20 14:13 UTC, 1 d ago",
-            "window of 7 days",
+            "2026-09-20 14:13 UTC",
+            "1 d ago, window of 7 days",
         ]
 
     def test_a_hidden_principal_is_not_an_unknown_one(self) -> None:
@@ -86,7 +86,8 @@ class TestWhoScheduled:
     def test_could_not_ask(self) -> None:
         assert told(row(seen_at=NOW - HOUR, sources={Source.SCHEDULED_BY: DENIED}).scheduled) == [
             "could not ask",
-            "seen 2026-09-21 13:13 UTC, 1 h ago",
+            "seen 2026-09-21 13:13 UTC",
+            "1 h ago",
             "could not ask CloudTrail: LookupEvents: AccessDeniedException",
         ]
 

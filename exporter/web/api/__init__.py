@@ -1,0 +1,1 @@
+"""The snapshot for programs: JSON in pages, and the document that describes it."""

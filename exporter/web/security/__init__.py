@@ -1,0 +1,1 @@
+"""TLS, client certificates, passwords and response headers, as exporter-toolkit's web configuration declares them."""
