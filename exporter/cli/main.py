@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 import exporter
-from exporter.cli import cancel, check, running
+from exporter.cli import cancel, check, estimate, running
 from exporter.cli.commands import Command, Commands
 from exporter.errors import ConfigError
 
@@ -46,5 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = Commands.of(parser)
     running.add(commands)
     check.add(commands)
+    estimate.add(commands)
     cancel.add(commands)
     return parser

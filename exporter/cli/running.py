@@ -9,6 +9,7 @@ from typing import Final
 
 import exporter
 from exporter.cli.commands import Commands, Flags
+from exporter.demo import beyond
 from exporter.demo.scenario import demo_world
 from exporter.demo.server import EmulatorServer, environment
 from exporter.demo.timeline import play
@@ -16,14 +17,20 @@ from exporter.errors import ConfigError
 from exporter.log import start_logging
 from exporter.service import Service
 from exporter.settings import Loaded, load, show
-from exporter.web.app import create_app
-from exporter.web.server import serve
+from exporter.web.app import create_app, create_probes
+from exporter.web.security.configuration import read_web_file
+from exporter.web.security.following import Security
+from exporter.web.security.guard import Guard
+from exporter.web.security.policy import policy_of
+from exporter.web.server import Probes, serve
 
 _SWITCH_INTERVAL: Final = 0.0005
 """How long, in seconds, a sweep may keep a scrape waiting for the interpreter."""
 _DEMO_OPTIONS: Final = {
     "KMS_EXPORTER_WEB__LISTEN_ADDRESS": "127.0.0.1:10841",
     "KMS_EXPORTER_AWS__ORGANIZATION__ENABLED": "true",
+    "KMS_EXPORTER_CHANGES__CONFIG_AGGREGATOR": beyond.AGGREGATOR,
+    "KMS_EXPORTER_CHANGES__CONFIG_INTERVAL": "60s",
     "KMS_EXPORTER_KEYS__TAGS": '["owner", "kms-exporter/deletion-approved"]',
     "KMS_EXPORTER_DELETIONS__ACKNOWLEDGEMENTS": """[
         {"key": "alias/card-vault-2023", "reason": "Cards of 2023 are erased", "approved_by": "carol",
@@ -50,7 +57,10 @@ def add(commands: Commands) -> None:
 
 def _validate(flags: Flags, unrecognized: Sequence[str]) -> int:
     loaded = load(flags, os.environ, unrecognized)
-    print(f"OK: {loaded.file or 'no file'}")
+    web_file = loaded.settings.web.config_file
+    if web_file:
+        policy_of(read_web_file(web_file))
+    print(f"OK: {', '.join(filter(None, (loaded.file, web_file))) or 'no file'}")
     return 0
 
 
@@ -66,6 +76,7 @@ def _serve(flags: Flags, unrecognized: Sequence[str]) -> int:
 
 def _demo(flags: Flags, unrecognized: Sequence[str]) -> int:
     world = demo_world()
+    beyond.add(world)
     with EmulatorServer(world) as emulator:
         # Nothing of the user's own AWS configuration may reach the emulator, nor the demo a real account.
         mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -85,10 +96,12 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
     settings = loaded.settings
     log = start_logging(level=settings.log.level, form=settings.log.format)
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    web = settings.web
+    security = Security(web.config_file, log) if web.config_file else None
     service = Service(loaded, read, revision=_revision(), log=log)
 
     def listening(address: str) -> None:
-        log.info("listening", address=address, telemetry_path=settings.web.telemetry_path)
+        log.info("listening", address=address, telemetry_path=web.telemetry_path, tls=tls is not None)
         announce(address)
         service.start()
 
@@ -96,9 +109,27 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
         with contextlib.suppress(ConfigError):  # told and counted by the service
             service.reload()
 
-    app = create_app(service, telemetry_path=settings.web.telemetry_path, runbook_url=settings.web.runbook_url)
+    app = create_app(
+        service,
+        telemetry_path=web.telemetry_path,
+        runbook_url=web.runbook_url,
+        enable_reload=web.enable_reload,
+    )
+    tls = security.listener_context() if security else None
+    probes = None
+    if web.probes_at:
+        probes = Probes(
+            create_probes(service), *web.probes_at, lambda address: log.info("probes_listening", address=address)
+        )
     try:
-        serve(app, *settings.web.address, listening=listening, hangup=hangup)
+        serve(
+            Guard(app, security) if security else app,
+            *web.address,
+            listening=listening,
+            hangup=hangup,
+            tls=tls,
+            probes=probes,
+        )
     finally:
         service.stop()
     log.info("stopped")
@@ -108,6 +139,7 @@ def _demo_text(address: str, emulator: str) -> str:
     return f"""
     An emulated AWS organization is being watched: four accounts, a hundred keys.
     After 20 s a key gets scheduled for deletion, after 40 s one is saved, after 60 s one is gone for ever.
+    In a fifth account, which nobody watches, AWS Config knows of a key pending deletion.
 
       page      http://{address}/
       metrics   http://{address}/metrics
