@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from exporter.aws.discovery import Watch
 from exporter.log import Log
-from exporter.model import Snapshot, Target, TargetState, Transition, TransitionKind
+from exporter.model import ConfigView, Snapshot, Target, TargetState, Transition, TransitionKind
 
 SWEEP: Final = "sweep"
 """The source of a change that was found by asking for keys, whatever made us ask."""
@@ -99,6 +99,17 @@ class EventLog:
             reason=after.events.reason or None,
             full_interval=after.events.full_interval,
         )
+
+    def cross_checked(self, before: ConfigView, after: ConfigView) -> None:
+        """Tell whether AWS Config failed or recovered, and which keys nobody watches that it reports as pending."""
+        if after.error and after.error != before.error:
+            self._log.warning("config_failed", error=after.error)
+        elif after.up and before.up is False:
+            self._log.info("config_recovered")
+        told = {key.arn for key in before.unwatched or ()}
+        for key in after.unwatched or ():
+            if key.arn not in told:
+                self._log.warning("config_unwatched_key", **_where(key.target), key_id=key.key_id, state=key.state)
 
     def named(self, source: str, names: Iterable[str]) -> None:
         """Count events that named keys."""

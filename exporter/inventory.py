@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from exporter.errors import TargetError
 from exporter.model import (
+    ConfigView,
     Events,
     Evidence,
     Key,
@@ -172,6 +173,11 @@ class Inventory:
         state = self._states.get(target)
         if state is not None and state.events != events:
             self._replace(replace(state, events=events))
+
+    def cross_checked(self, view: ConfigView | None) -> None:
+        """Take in what AWS Config knows; None where it is no longer asked."""
+        self._snapshot = replace(self._snapshot, config=view)
+        self._publish(keys_changed=False)
 
     def count_errors(self, target: Target, errors: Iterable[TargetError]) -> None:
         """Count calls that failed and cost nothing else."""

@@ -382,6 +382,49 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigKey:
+    """A key that AWS Config has recorded as pending deletion, which may no longer be so.
+
+    Attributes:
+        captured_at: when the configuration was captured that says so; None where Config does not tell.
+    """
+
+    target: Target
+    key_id: str
+    arn: str
+    state: str
+    captured_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigView:
+    """What AWS Config knows of pending keys, wherever its aggregator reaches.
+
+    Attributes:
+        asked_at: when it was last asked, with whatever result; None before the first time.
+        last_success: when it last answered in full.
+        error: what stood in the way when it was last asked, `""` for nothing.
+        unreadable: results of the last answer that could not be read: each may have been a key.
+        keys: by account, region and id; those of a partial answer are added to what was known before. None before any
+            were told, and again once what was told is older than `refresh.keep_failed`.
+        unwatched: those of `keys` whose account and region no exporter watches, of whatever shard; None while either
+            is not known.
+    """
+
+    asked_at: float | None = None
+    last_success: float | None = None
+    error: str = ""
+    unreadable: int = 0
+    keys: tuple[ConfigKey, ...] | None = None
+    unwatched: tuple[ConfigKey, ...] | None = None
+
+    @property
+    def up(self) -> bool | None:
+        """Whether it answered in full when it was last asked; None before the first time."""
+        return None if self.asked_at is None else not self.error
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that is known at one moment; what a scrape serves.
 
@@ -394,6 +437,7 @@ class Snapshot:
         account_errors: account id to why it is down; accounts that are up are absent.
         transitions: the latest changes, newest first.
         organization: whether the organization's accounts could be listed; None where it is not asked.
+        config: what AWS Config knows; None where it is not asked.
     """
 
     taken_at: float = 0.0
@@ -403,3 +447,4 @@ class Snapshot:
     account_errors: Mapping[str, str] = field(default_factory=frozen)
     transitions: tuple[Transition, ...] = ()
     organization: bool | None = None
+    config: ConfigView | None = None

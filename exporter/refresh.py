@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
-from exporter.aws.discovery import Watch
+from exporter.aws.discovery import HOME, Watch
+from exporter.aws.queue import Queue
 from exporter.aws.trail import Look
 from exporter.cross_check import CrossCheck
 from exporter.errors import TargetError
@@ -18,6 +19,8 @@ from exporter.eventlog import CLOUDTRAIL, EventLog
 from exporter.inventory import Inventory
 from exporter.log import Log
 from exporter.model import Events, Pass, PassKind, Target, TargetState, without
+from exporter.queue_reader import QueueReader
+from exporter.queue_reader import Telemetry as QueueTelemetry
 from exporter.schedule import Schedule
 from exporter.sharding import Shard
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 _TICK: Final = 1.0
 """The longest wait between two looks at the clock, in seconds; also how often the loop shows that it is alive."""
-_DISCOVER_EVERY: Final = 300.0
+DISCOVER_EVERY: Final = 300.0
 _DISCOVER_AGAIN: Final = 30.0
 """Seconds until accounts and regions are asked for anew; sooner when that failed for some."""
 _SUSPECT_FOR: Final = 150.0
@@ -34,8 +37,8 @@ _SUSPECT_FOR: Final = 150.0
 (https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency)."""
 
 
-class Telemetry(Protocol):
-    """What is told of each pass."""
+class Telemetry(QueueTelemetry, Protocol):
+    """What is told of passes and of the queue."""
 
     def pass_ended(self, mode: str, seconds: float) -> None:
         """Observe the duration of a pass."""
@@ -47,6 +50,10 @@ class Telemetry(Protocol):
 
     def targets(self, count: int) -> None:
         """Show how many targets there are."""
+        ...
+
+    def queue_gone(self) -> None:
+        """Show that no queue is read any more."""
         ...
 
 
@@ -78,6 +85,7 @@ class Refresher:
         self._log = log
         self._eventlog = EventLog(log, telemetry)
         self._monotonic = monotonic
+        self._rng = rng
         self._cross_check = CrossCheck(
             inventory=inventory, published=published, eventlog=self._eventlog, monotonic=monotonic
         )
@@ -85,12 +93,14 @@ class Refresher:
         self._schedule = Schedule(interval=refresh.interval, full_interval=refresh.fallback_interval, rng=rng)
         self._expire_at = monotonic()
         self._accesses: Mapping[Target, Access] = {}
+        self._watch = Watch()
         self._tasks: set[asyncio.Task[None]] = set()
         self._investigated: set[Target] = set()
         self._followed: set[Target] = set()
         self._suspects: dict[Target, dict[str, float]] = {}
         self._overtaken: dict[Target, set[str]] = {}
         self._listed_at: dict[Target, float] = {}
+        self._reading_queue = False
         self._discovering = False
         self._discover_at = monotonic()
         self._discovered = False
@@ -169,7 +179,7 @@ class Refresher:
             self._discovered = True
             self._look_whether_ready()
             failed = watch.organization_error or any(watch.account_errors.values())
-            self._discover_at = self._monotonic() + (_DISCOVER_AGAIN if failed else _DISCOVER_EVERY)
+            self._discover_at = self._monotonic() + (_DISCOVER_AGAIN if failed else DISCOVER_EVERY)
         finally:
             self._discovering = False
             self._wake.set()
@@ -178,6 +188,7 @@ class Refresher:
         owned = {target: access for target, access in watch.accesses.items() if self._shard.owns(target)}
         self._eventlog.discovered(self._inventory.snapshot, watch, owned)
         self._accesses = owned
+        self._watch = watch
         self._others_own_all = bool(watch.accesses) and not owned
         self._inventory.watch(
             {target: access.account_name for target, access in owned.items()},
@@ -245,12 +256,22 @@ class Refresher:
         if before is not None and (after := self._inventory.state(target)) is not None:
             self._eventlog.events(before, after)
 
-    async def look_at(self, access: Access, key_ids: Collection[str]) -> bool:
-        """Describe keys that events named; return whether all of them answered."""
+    def access(self, target: Target) -> Access | None:
+        """Return how a target that this process watches is asked; None where it does not, or can't."""
+        return self._accesses.get(target)
+
+    def may_watch(self, target: Target) -> bool:
+        """Whether a target is this process's to watch, or may turn out to be once every account can be entered."""
+        found = self._watch
+        unsettled = found.organization_error or any(map(found.account_errors.get, (HOME, target.account_id)))
+        return target in self._accesses or (bool(unsettled) and self._shard.owns(target))
+
+    async def look_at(self, access: Access, key_ids: Collection[str]) -> Collection[str]:
+        """Describe keys that events named; return those that did not answer."""
         target, now = access.target, self._monotonic()
         before = self._inventory.state(target)
         if before is None or before.keys is None:
-            return False  # a full pass is about to describe them with all others
+            return key_ids  # a full pass is about to describe them with all others
         self._suspect(target, key_ids)
         result = await self._connection.sweeper.look_at(access, key_ids, before.keys)
         if target in self._overtaken:
@@ -258,7 +279,9 @@ class Refresher:
         self._telemetry.pass_ended(result.kind, self._monotonic() - now)
         self._take_in(target, result)
         self._start_inquiry(access)
-        return result.ended_by is None and not result.unreadable
+        if result.ended_by is not None:
+            return set(key_ids) - result.read.keys() - result.gone
+        return result.unreadable.keys()
 
     def _suspect(self, target: Target, key_ids: Collection[str]) -> None:
         until = self._monotonic() + _SUSPECT_FOR
@@ -293,6 +316,29 @@ class Refresher:
     def _look_whether_ready(self) -> None:
         succeeded = self._succeeded or self._others_own_all
         self._ready = self._ready or (succeeded and self._discovered and not self._schedule.untried)
+        if self._ready and self._discovered:
+            self._start_reading_queue()
+
+    def _start_reading_queue(self) -> None:
+        """Read the queue from now on: a message that comes before its target can be asked would only have to wait."""
+        queue = self._connection.queue
+        if queue is not None and not self._reading_queue:
+            self._reading_queue = True
+            self._start(self._read_queue(queue))
+
+    async def _read_queue(self, queue: Queue) -> None:
+        reader = QueueReader(
+            queue=queue,
+            watcher=self,
+            telemetry=self._telemetry,
+            log=self._log,
+            monotonic=self._monotonic,
+            rng=self._rng,
+        )
+        try:
+            await reader.run()
+        finally:
+            self._reading_queue = False  # should it crash, the next pass starts it again
 
     async def _sweep(self, access: Access, kind: PassKind, before: TargetState) -> bool:
         """Make one pass and take in what it found; return whether it succeeded."""
@@ -386,6 +432,8 @@ class Refresher:
             self._log.error("reload_failed", exc_info=error)
             return
         self._give_up(former)
+        if former.queue is not None and self._connection.queue is None:
+            self._telemetry.queue_gone()
         self._accesses = {}  # no pass starts until the accounts are known to the new connection
         self._discover_at = self._monotonic()
         self._wake.set()
@@ -393,7 +441,7 @@ class Refresher:
     def _give_up(self, connection: Connection) -> None:
         for task in self._tasks:
             task.cancel()
-        self._discovering = False
+        self._discovering = self._discovered = False
         self._investigated.clear()
         self._followed.clear()
         connection.close()

@@ -20,7 +20,7 @@ LOOKUP_EVENTS: Final = Operation("cloudtrail", "LookupEvents", quota=2)
 REACH: Final = 90 * 86400.0
 """How far back events are kept, in seconds."""
 
-_PAGE: Final = 50
+PAGE: Final = 50
 _DAY: Final = 86400.0
 
 
@@ -104,7 +104,7 @@ def _one_page(query: Query, token: str, cloudtrail: _CloudTrailClient) -> Page:
         "LookupAttributes": [{"AttributeKey": query.attribute, "AttributeValue": query.value}],
         "StartTime": datetime.fromtimestamp(query.start, UTC),
         "EndTime": datetime.fromtimestamp(query.end, UTC),
-        "MaxResults": _PAGE,
+        "MaxResults": PAGE,
     }
     if token:
         request["NextToken"] = token  # is good for the very same parameters only
@@ -136,7 +136,9 @@ def read_event(text: str, *, principals: bool = True) -> Event:
         ValueError: it is no JSON, or its time is none.
     """
     record = _mapping(json.loads(text))
-    request, response = _mapping(record.get("requestParameters")), _mapping(record.get("responseElements"))
+    about = names_in(record)
+    if not about:
+        raise LookupError("it names no key")
     return Event(
         event_id=_text(record["eventID"]),
         name=_text(record["eventName"]),
@@ -144,22 +146,23 @@ def read_event(text: str, *, principals: bool = True) -> Event:
         principal=read_principal(_mapping(record.get("userIdentity"))) if principals else NOBODY,
         error_code=_text(record.get("errorCode") or ""),
         error_message=_text(record.get("errorMessage") or ""),
-        about=_about(record, request, response),
-        window=_window(request.get("pendingWindowInDays")),
+        about=about,
+        window=_window(_mapping(record.get("requestParameters")).get("pendingWindowInDays")),
     )
 
 
-def _about(record: Mapping[str, Any], request: Mapping[str, Any], response: Mapping[str, Any]) -> frozenset[str]:
-    """Return the keys that a record names.
+def names_in(record: Mapping[str, Any]) -> frozenset[str]:
+    """Return what a record calls the keys that it is about.
 
     `requestParameters.keyId` is an id or an ARN, as the caller wrote it; `resources` holds ARNs.
+
+    Raises:
+        TypeError: a member is of another type.
     """
     names = {_text(_mapping(resource).get("ARN") or "") for resource in record.get("resources") or ()}
-    names |= {_text(each.get("keyId") or "") for each in (request, response)}
-    names.discard("")
-    if not names:
-        raise LookupError("it names no key")
-    return frozenset(names)
+    elements = (_mapping(record.get(name)) for name in ("requestParameters", "responseElements"))
+    names |= {_text(element.get("keyId") or "") for element in elements}
+    return frozenset(names - {""})
 
 
 def _moment(text: str) -> float:

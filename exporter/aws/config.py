@@ -27,7 +27,7 @@ QUERY: Final = (
     "SELECT accountId, awsRegion, resourceId, arn, configuration.keyState, configurationItemCaptureTime "
     f"WHERE resourceType = 'AWS::KMS::Key' AND configuration.keyState IN ({_STATES})"
 )
-"""https://github.com/awslabs/aws-config-resource-schema: config/properties/resource-types/AWS::KMS::Key.properties.json"""
+"""The columns are those of `AWS::KMS::Key.properties.json` in https://github.com/awslabs/aws-config-resource-schema."""
 
 _PAGE: Final = 100
 _ASK_FOR: Final = 300.0

@@ -15,6 +15,7 @@ from exporter.aws.config import Aggregator
 from exporter.aws.discovery import HOME, Discovery, Memory
 from exporter.aws.identities import HomeIdentity
 from exporter.aws.investigation import Investigator
+from exporter.aws.queue import POLL, Queue, owner_of, region_of
 from exporter.aws.sweep import Sweeper
 from exporter.aws.trail import Trail
 from exporter.aws.workers import Workers
@@ -30,6 +31,8 @@ _DEFAULT_REGIONS: Final = {
     "aws-eusc": "eusc-de-east-1",
 }
 """Where accounts are asked for when nothing names a region, by partition."""
+_QUEUE_REQUESTS: Final = 4
+"""Requests to the queue in flight, of which `Calls` gives an endpoint three quarters: a poll, and two that delete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Connection:
 
     Attributes:
         aggregator: None where AWS Config is not to be asked, or another shard asks it.
+        queue: None where there is none to be read.
     """
 
     discovery: Discovery
@@ -49,9 +53,12 @@ class Connection:
     home: Access
     clients: Clients
     workers: Workers
+    queue: Queue | None = None
 
     def close(self) -> None:
         """Let threads and connections go; requests still on the wire end by themselves."""
+        if self.queue is not None:
+            self.queue.close()
         self.workers.close()
         self.clients.close()
 
@@ -102,6 +109,39 @@ def connect(
         home=home,
         clients=clients,
         workers=workers,
+        queue=_queue(settings, home, telemetry, rng or random.Random(), now),  # noqa: S311 - jitter
+    )
+
+
+def _queue(
+    settings: "Settings", home: Access, telemetry: Telemetry, rng: random.Random, now: Callable[[], float]
+) -> Queue | None:
+    """Return the queue, with threads and connections that nobody else needs: a poll takes one of them for 20 s."""
+    aws, url = settings.aws, settings.changes.sqs_queue_url.replace("{shard}", str(settings.shard.index))
+    if not url:
+        return None
+    clients = Clients(
+        connect_timeout=aws.connect_timeout, read_timeout=POLL + aws.read_timeout, connections=_QUEUE_REQUESTS
+    )
+    workers = Workers(_QUEUE_REQUESTS)
+
+    def close() -> None:
+        workers.close()
+        clients.close()
+
+    return Queue(
+        calls=Calls(
+            clients=clients,
+            workers=workers,
+            concurrency=_QUEUE_REQUESTS,
+            request_rate=1.0,  # the share is of what workloads need too; this queue is there for nobody else
+            telemetry=telemetry,
+            rng=rng,
+        ),
+        access=Access(Target(owner_of(url), region_of(url) or home.target.region), home.identity),
+        url=url,
+        now=now,
+        close=close,
     )
 
 

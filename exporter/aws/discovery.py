@@ -30,7 +30,7 @@ HOME: Final = "home"
 
 T = TypeVar("T")
 
-_REGIONS_HOLD: Final = 3600.0
+REGIONS_HOLD: Final = 3600.0
 """How long, in seconds, an account's list of enabled regions is taken for current."""
 _CALL_TIME: Final = 120.0
 _TELL_EVERY: Final = 1.0
@@ -217,7 +217,7 @@ class Discovery:
         try:
             await account.identity.credentials()
             known = self._known.regions.get(account.account_id)
-            stale = known is None or self._monotonic() - known.listed_at >= _REGIONS_HOLD
+            stale = known is None or self._monotonic() - known.listed_at >= REGIONS_HOLD
             if stale and not self._named_regions(account):
                 where = Access(Target(account.account_id, self._home.target.region), account.identity)
                 names = await self._ask(where, DESCRIBE_REGIONS, _enabled_regions)

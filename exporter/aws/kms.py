@@ -23,6 +23,10 @@ LIST_KEYS: Final = Operation("kms", "ListKeys", quota=500)
 LIST_ALIASES: Final = Operation("kms", "ListAliases", quota=500)
 DESCRIBE_KEY: Final = Operation("kms", "DescribeKey", quota=2000)
 
+KEYS_A_PAGE: Final = 1000
+ALIASES_A_PAGE: Final = 100
+"""The most that AWS allows."""
+
 AWS_MANAGED_ALIAS: Final = "alias/aws/"
 _DAY: Final = 86400.0
 
@@ -44,7 +48,7 @@ async def list_keys(calls: Calls, access: Access, *, deadline: float) -> list[st
     """Return the id of every key of the target."""
 
     def page(kms: "KMSClient", marker: Marker) -> "ListKeysResponseTypeDef":
-        return kms.list_keys(Limit=1000, **marker)
+        return kms.list_keys(Limit=KEYS_A_PAGE, **marker)
 
     def read(answer: "ListKeysResponseTypeDef") -> list[str]:
         return [_text(entry["KeyId"]) for entry in answer["Keys"]]
@@ -56,7 +60,7 @@ async def list_aliases(calls: Calls, access: Access, *, deadline: float) -> Alia
     """Return the aliases of every key of the target; aliases that name no key are left out."""
 
     def page(kms: "KMSClient", marker: Marker) -> "ListAliasesResponseTypeDef":
-        return kms.list_aliases(Limit=100, **marker)
+        return kms.list_aliases(Limit=ALIASES_A_PAGE, **marker)
 
     return _by_key(await _all_pages(calls, access, LIST_ALIASES, page, _pairs, deadline=deadline))
 
@@ -68,7 +72,7 @@ async def aliases_of(
 
     def request(kms: "KMSClient", key_id: str) -> tuple[str, ...]:
         # A key has at most 50 aliases, fewer than a page holds.
-        return _by_key(_pairs(kms.list_aliases(KeyId=key_id, Limit=100))).get(key_id, ())
+        return _by_key(_pairs(kms.list_aliases(KeyId=key_id, Limit=ALIASES_A_PAGE))).get(key_id, ())
 
     return await calls.each(access, LIST_ALIASES, key_ids, request, deadline=deadline)
 

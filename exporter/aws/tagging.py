@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 GET_RESOURCES: Final = Operation("resourcegroupstaggingapi", "GetResources", quota=15)
 """https://docs.aws.amazon.com/general/latest/gr/arg.html"""
 
-_PAGE: Final = 100
+PAGE: Final = 100
 
 Tags = dict[str, tuple[tuple[str, str], ...]]
 """Key ARN to its wanted tags, sorted; keys that were never tagged are absent."""
@@ -38,14 +38,14 @@ async def tags_of(calls: Calls, access: Access, arns: Sequence[str], wanted: Seq
     def request(tagging: "ResourceGroupsTaggingAPIClient", batch: tuple[str, ...]) -> Tags:
         return _read(tagging.get_resources(ResourceARNList=list(batch)), wanted)
 
-    batches = [tuple(arns[start : start + _PAGE]) for start in range(0, len(arns), _PAGE)]
+    batches = [tuple(arns[start : start + PAGE]) for start in range(0, len(arns), PAGE)]
     outcomes = await calls.each(access, GET_RESOURCES, batches, request, deadline=deadline)
     outcomes.raise_first()
     return {arn: tags for answer in outcomes.answers.values() for arn, tags in answer.items()}
 
 
 def _one_page(wanted: Sequence[str], token: str, tagging: "ResourceGroupsTaggingAPIClient") -> tuple[Tags, str | None]:
-    answer = tagging.get_resources(ResourceTypeFilters=["kms:key"], ResourcesPerPage=_PAGE, PaginationToken=token)
+    answer = tagging.get_resources(ResourceTypeFilters=["kms:key"], ResourcesPerPage=PAGE, PaginationToken=token)
     following = answer.get("PaginationToken") or None
     if following is not None and following == token:
         raise ValueError("the next page is the same page again")

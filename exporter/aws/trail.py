@@ -31,6 +31,9 @@ OTHERS: Final = (
 """What else can change a key. Pending keys are described in every pass, so none of these hides a deletion."""
 OTHERS_EVERY: Final = 120.0
 """Seconds between two looks for one of `OTHERS`, in turn: a lookup names one event, and each costs a request."""
+_EARLY: Final = 1.0
+"""How much earlier than that a look may come, since passes come at their interval but for the moments that it takes to
+start them: without it, every second pass would at times be every third."""
 MOST_PAGES: Final = 20
 """Pages that one look reads. More than a thousand changes at once are found by describing every key."""
 _LOOK_TIME: Final = 120.0
@@ -89,7 +92,7 @@ class Trail:
         if now < progress.paused_until:
             return Look(reason=progress.reason)
         names = [SCHEDULING]
-        if now - progress.others_at >= OTHERS_EVERY:
+        if now - progress.others_at >= OTHERS_EVERY - _EARLY:
             names.append(OTHERS[progress.turn])
         named: dict[str, frozenset[str]] = {}
         try:

@@ -26,7 +26,7 @@ from exporter.demo.world import World
 _FAULTS: Final = frozenset(
     {
         "latency", "throttle", "internal_error", "deny", "refuse", "hang", "hang_after_headers", "truncate", "garble",
-        "close", "change", "use_quotas", "set_quota", "clear",
+        "close", "trickle", "change", "use_quotas", "set_quota", "clear",
     }
 )  # fmt: skip
 _ACTIONS: Final = {

@@ -5,6 +5,8 @@ No framework: benchmarks send thousands of requests a second through here.
 
 import asyncio
 import itertools
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from exporter.demo.control import Control
@@ -12,13 +14,15 @@ from exporter.demo.counts import RequestKind
 from exporter.demo.errors import AwsError
 from exporter.demo.faults import NOTHING_WRONG, Breakage, Faults, Plan, Refusal
 from exporter.demo.principals import Principal
-from exporter.demo.services.base import Call, Code, Service
+from exporter.demo.services.base import Answer, Call, Code, Later, Service
 from exporter.demo.services.catalogue import services
 from exporter.demo.signatures import Signatures
 from exporter.demo.wire.exchange import Exchange, Message, Receive, Response, Send
 from exporter.demo.wire.requests import ApiRequest, RequestReader
 from exporter.demo.world import World
 
+_LOOK_AGAIN: Final = 0.25
+"""Seconds after which one who waits looks again: time in the world may have moved on without anything being sent."""
 _UNANSWERED: Final = frozenset({Breakage.HANG, Breakage.CLOSE})
 
 
@@ -42,15 +46,16 @@ class Emulator:
             status, answer = self._control.answer(scope["method"], scope["path"], body)
             await exchange.respond(Response(status, ((b"content-type", b"application/json"),), answer))
             return
-        plan, response = await self._answer(self._reader.read(scope["headers"], body), scope)
+        plan, response = await self._answer(self._reader.read(scope["headers"], body), exchange)
         if plan.breakage is None:
             await exchange.respond(response)
         else:
             await exchange.respond_broken(response, plan.breakage)
 
-    async def _answer(self, request: ApiRequest, scope: Message) -> tuple[Plan, Response]:
+    async def _answer(self, request: ApiRequest, exchange: Exchange) -> tuple[Plan, Response]:
         """Return the response, and what of the plan for it is still to be done."""
-        plan = NOTHING_WRONG
+        plan, scope = NOTHING_WRONG, exchange.scope
+        headers = request.protocol.headers
         kind: RequestKind | None = None
         request_id = f"{next(self._numbers):08x}-0000-4000-8000-000000000000"
         try:
@@ -69,7 +74,10 @@ class Emulator:
                 return plan, Response(200, (), b"")
             if plan.refusal is not None:
                 raise _refusal(plan.refusal, service, principal, request)
-            answer: Any = self._perform(service, principal, request, request_id)
+            perform = partial(self._perform, service, principal, request, request_id)
+            answer: Any = perform()
+            if isinstance(answer, Later):
+                answer = await _wait_for(answer, perform, exchange)
             for change in plan.changes:
                 answer = change(answer)
             status, body = 200, request.protocol.answer(request.operation, answer, request_id)
@@ -77,7 +85,9 @@ class Emulator:
             if kind is not None:
                 self._world.counts.refusals[kind, error.code] += 1
             status, body = error.status, request.protocol.error(error, request_id)
-        return plan, Response(status, (*request.protocol.headers, (b"x-amzn-requestid", request_id.encode())), body)
+            if error.query_code:
+                headers = (*headers, (b"x-amzn-query-error", f"{error.query_code};Sender".encode()))
+        return plan, Response(status, (*headers, (b"x-amzn-requestid", request_id.encode())), body)
 
     def _service(self, request: ApiRequest) -> Service:
         if not request.access_key_id:
@@ -114,6 +124,32 @@ class Emulator:
         with self._world.agenda.lock:
             self._world.agenda.settle()
             return operation(call)
+
+
+async def _wait_for(first: Later, perform: Callable[[], Answer | Later], exchange: Exchange) -> Answer:
+    """Perform an operation anew whenever it may have an answer, until its patience ends or the client is gone."""
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+
+    def listener() -> None:
+        loop.call_soon_threadsafe(came.set)
+
+    deadline = loop.time() + first.patience
+    left = loop.create_task(exchange.gone())
+    try:
+        with first.heard_by(listener):
+            while not left.done() and (remaining := deadline - loop.time()) > 0:
+                came.clear()
+                answer = perform()
+                if not isinstance(answer, Later):
+                    return answer
+                heard = loop.create_task(came.wait())
+                await asyncio.wait(
+                    {heard, left}, timeout=min(remaining, _LOOK_AGAIN), return_when=asyncio.FIRST_COMPLETED
+                )
+                heard.cancel()
+    finally:
+        left.cancel()
+    return first.empty
 
 
 def _refusal(refusal: Refusal | Code, service: Service, principal: Principal, request: ApiRequest) -> AwsError:

@@ -20,6 +20,7 @@ class Breakage(Enum):
 
     HANG = "hang"
     HANG_AFTER_HEADERS = "hang_after_headers"
+    TRICKLE = "trickle"
     TRUNCATE = "truncate"
     GARBLE = "garble"
     CLOSE = "close"
@@ -128,6 +129,10 @@ class Faults:
     def hang_after_headers(self, *, fraction: float = 1.0, times: int | None = None, **where: str) -> Fault:
         """Send the headers of the answer and never its body."""
         return self._add(Fault(Where(**where), fraction, times, breakage=Breakage.HANG_AFTER_HEADERS))
+
+    def trickle(self, *, fraction: float = 1.0, times: int | None = None, **where: str) -> Fault:
+        """Send the body byte by byte, a hundred a second: no time-out of a read ever passes."""
+        return self._add(Fault(Where(**where), fraction, times, breakage=Breakage.TRICKLE))
 
     def truncate(self, *, fraction: float = 1.0, times: int | None = None, **where: str) -> Fault:
         """Send half of the body that the headers announce, then close the connection."""

@@ -1,9 +1,11 @@
 """What holds in the whole emulated world."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
 from exporter.demo.agenda import Agenda
+from exporter.demo.trail import Event
 
 
 @dataclass(slots=True)
@@ -20,6 +22,7 @@ class Rules:
             `KMSInvalidStateException` or `DisabledException` (KMS Developer Guide, "Key states of AWS KMS keys").
         empty_pages: operations that put an empty page before each page, such as `ListAccounts`.
         missing: operations that a region does not have, as pairs of region and operation.
+        witnesses: who is told, with its account and region, of each event that CloudTrail puts on record.
     """
 
     agenda: Agenda
@@ -30,3 +33,4 @@ class Rules:
     pending_refusal: str = "KMSInvalidStateException"
     empty_pages: set[str] = field(default_factory=set)
     missing: set[tuple[str, str]] = field(default_factory=set)
+    witnesses: list[Callable[[Event, str, str], None]] = field(default_factory=list)

@@ -211,7 +211,10 @@ class Vault(Inventory):
 
     def tell(self, deed: Deed) -> Event:
         """Let CloudTrail know what was done or tried just now."""
-        return self.trail.add(deed, self.rules.agenda.time())
+        event = self.trail.add(deed, self.rules.agenda.time())
+        for witness in self.rules.witnesses:
+            witness(event, self.account_id, self.region)
+        return event
 
     def delete(self, key_id: str, *, listed: bool = False) -> None:
         """Delete a key now, as AWS does when its time has come.

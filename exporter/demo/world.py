@@ -8,11 +8,14 @@ from typing import Final
 
 from exporter.demo.actors import ADMINISTRATOR, Actor
 from exporter.demo.agenda import Agenda
+from exporter.demo.aggregators import Aggregator
 from exporter.demo.arns import arn
+from exporter.demo.bridge import EventBridge
 from exporter.demo.counts import RequestCounts
 from exporter.demo.keys import DAY, Key
 from exporter.demo.lifecycle import plan_removal
 from exporter.demo.principals import Credentials, Role
+from exporter.demo.queues import DEFAULT_VISIBILITY, Queue, Redrive
 from exporter.demo.rules import Rules
 from exporter.demo.trail import Deed
 from exporter.demo.vault import Vault
@@ -63,6 +66,9 @@ class World:
         accounts: by id.
         roles: by ARN.
         organization: None where the home account is in none.
+        aggregators: those of AWS Config, by account, region and name.
+        queues: by account, region and name.
+        bridge: sends what happens to keys into queues.
         credentials: the known access keys.
         counts: how often each operation was asked for.
         rules: what holds everywhere.
@@ -95,6 +101,10 @@ class World:
         self.accounts: dict[str, Account] = {}
         self.roles: dict[str, Role] = {}
         self.organization: Organization | None = None
+        self.aggregators: dict[tuple[str, str, str], Aggregator] = {}
+        self.queues: dict[tuple[str, str, str], Queue] = {}
+        self.bridge = EventBridge(self.agenda)
+        self.rules.witnesses.append(self.bridge.witness)
         self.credentials = Credentials(home_account, min(regions), random, home_is_role=home_is_role)
         self.counts = RequestCounts()
         self._vaults: dict[tuple[str, str], Vault] = {}
@@ -126,6 +136,29 @@ class World:
         manager = management_account or self.home.account_id
         self.organization = Organization("o-exampleorgid", manager, {manager}, tells_status)
         return self.organization
+
+    def add_aggregator(
+        self, name: str, region: str, *, age: float = 0.0, accounts: Iterable[str] | None = None
+    ) -> Aggregator:
+        """Add an aggregator of AWS Config to a region of the home account; see `Aggregator` for what it is made of."""
+        aggregator = Aggregator(name, age, None if accounts is None else frozenset(accounts))
+        self.aggregators[self.home.account_id, region, name] = aggregator
+        return aggregator
+
+    def add_queue(
+        self,
+        name: str,
+        region: str,
+        *,
+        account_id: str | None = None,
+        visibility: float = DEFAULT_VISIBILITY,
+        redrive: Redrive | None = None,
+    ) -> Queue:
+        """Add an SQS queue to an account, the home account by default; see `Queue` for what it is made of."""
+        owner = account_id or self.home.account_id
+        queue = Queue(self.agenda, owner, region, name, visibility=visibility, redrive=redrive)
+        self.queues[owner, region, name] = queue
+        return queue
 
     def vault(self, account_id: str, region: str) -> Vault:
         """Return the keys of one account in one region, enabled or not."""

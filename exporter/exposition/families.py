@@ -12,7 +12,7 @@ from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from exporter.acknowledgements import Acknowledgement
 from exporter.exposition.text import MAX_LABEL_CHARS
-from exporter.model import Evidence, Key, Keys, Snapshot, TargetState
+from exporter.model import ConfigView, Evidence, Key, Keys, Snapshot, TargetState
 
 SECONDS_PER_DAY: Final = 86400.0
 
@@ -172,6 +172,20 @@ def _counts(keys: Keys) -> Samples:
     if undescribed:
         counts["AWS", "Enabled"] += undescribed
     return sorted(counts.items())
+
+
+def _unwatched(snapshot: Snapshot) -> Samples:
+    unwatched = snapshot.config.unwatched if snapshot.config else None
+    return [((key.target.account_id, key.target.region, key.key_id, key.arn), 1) for key in unwatched or ()]
+
+
+def _oldest_capture(view: ConfigView) -> float | None:
+    return min((key.captured_at for key in view.keys or () if key.captured_at is not None), default=None)
+
+
+def _of_config(read: Callable[[ConfigView], float | None]) -> Callable[[Snapshot], Samples]:
+    """Make the samples of a family that is about AWS Config; none where it is not asked."""
+    return _value(lambda snapshot: None if snapshot.config is None else read(snapshot.config))
 
 
 _READ = "Read from AWS on a schedule and served from memory."
@@ -397,6 +411,38 @@ SNAPSHOT_FAMILIES: Final[tuple[Family[Snapshot], ...]] = (
         "kms_exporter_organization_up",
         "1 if the accounts of the organization could be listed, else 0; absent where none is asked.",
         _value(lambda snapshot: snapshot.organization),
+    ),
+    Family(
+        "kms_config_unwatched_pending_deletion",
+        "1 for each key that AWS Config reports as pending deletion in an account and region that no exporter watches. "
+        "What Config reports may be a day old.",
+        _unwatched,
+        own=(*KEY_LABELS, "arn"),
+    ),
+    Family(
+        "kms_config_pending_keys",
+        "Keys that AWS Config reports as pending deletion, watched or not; absent while that is unknown.",
+        _of_config(lambda view: None if view.keys is None else len(view.keys)),
+    ),
+    Family(
+        "kms_config_unreadable_results",
+        "Results of the last answer of AWS Config that could not be read, each of which may have been such a key.",
+        _of_config(lambda view: None if view.asked_at is None else view.unreadable),
+    ),
+    Family(
+        "kms_config_up",
+        "1 if AWS Config answered in full when it was last asked, else 0; absent where it is not asked.",
+        _of_config(lambda view: view.up),
+    ),
+    Family(
+        "kms_config_last_success_timestamp_seconds",
+        "When AWS Config last answered in full.",
+        _of_config(lambda view: view.last_success),
+    ),
+    Family(
+        "kms_config_data_timestamp_seconds",
+        "When AWS Config captured the oldest of the configurations by which it reports keys as pending deletion.",
+        _of_config(_oldest_capture),
     ),
     Family(
         "kms_exporter_snapshot_timestamp_seconds",

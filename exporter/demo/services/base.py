@@ -1,6 +1,7 @@
 """What every emulated service is made of."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -45,7 +46,23 @@ class Call:
 
 
 Answer = dict[str, Any]
-Operation = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """There is nothing to answer yet: the operation is to be performed again when something may have come.
+
+    Attributes:
+        patience: seconds after which `empty` is the answer.
+        heard_by: lets a listener be called, in any thread, whenever something comes.
+    """
+
+    empty: Answer
+    patience: float
+    heard_by: Callable[[Callable[[], None]], AbstractContextManager[None]]
+
+
+Operation = Callable[[Call], "Answer | Later"]
 
 
 class Code(NamedTuple):

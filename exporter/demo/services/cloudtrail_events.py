@@ -29,7 +29,7 @@ def told(event: Event, account_id: str, region: str) -> dict[str, Any]:
         "EventTime": event.at,
         "EventSource": SOURCE,
         "Resources": [{"ResourceType": RESOURCE_TYPE, "ResourceName": deed.key_arn}],
-        "CloudTrailEvent": json.dumps(_record(event, account_id, region)),
+        "CloudTrailEvent": json.dumps(record(event, account_id, region)),
     }
     if deed.by is not None:
         if deed.by.kind not in {SERVICE, PERSON}:
@@ -39,7 +39,8 @@ def told(event: Event, account_id: str, region: str) -> dict[str, Any]:
     return answer
 
 
-def _record(event: Event, account_id: str, region: str) -> dict[str, Any]:
+def record(event: Event, account_id: str, region: str) -> dict[str, Any]:
+    """Return the record that a trail holds, and that EventBridge is given."""
     deed = event.deed
     record: dict[str, Any] = {
         "eventVersion": "1.11",

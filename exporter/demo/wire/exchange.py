@@ -1,5 +1,6 @@
 """One HTTP exchange over ASGI, whole or broken on the way."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 CLOSE_CONNECTION: Final = "emulator.close_connection"
 """ASGI extension: a function that closes the connection once everything sent has left."""
+_TRICKLE: Final = 0.01
+"""Seconds between two bytes of a body that trickles."""
 
 
 class Response(NamedTuple):
@@ -40,6 +43,11 @@ class Exchange:
             body += message.get("body", b"")
         return body
 
+    async def gone(self) -> None:
+        """Return when the client has closed the connection; the body must have been read before."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
     async def respond(self, response: Response) -> None:
         """Send a response as it should be."""
         await self._send_head(response)
@@ -52,6 +60,10 @@ class Exchange:
             case Breakage.GARBLE:
                 await self.respond(response._replace(body=half))
                 return
+            case Breakage.TRICKLE:
+                await self._send_head(response)
+                await self._trickle(response.body)
+                return
             case Breakage.HANG_AFTER_HEADERS:
                 await self._send_head(response)
             case Breakage.TRUNCATE:
@@ -62,8 +74,13 @@ class Exchange:
                 self._close()
             case Breakage.HANG:
                 pass
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+        await self.gone()
+
+    async def _trickle(self, body: bytes) -> None:
+        for byte in body:
+            await self.send({"type": "http.response.body", "body": bytes((byte,)), "more_body": True})
+            await asyncio.sleep(_TRICKLE)
+        await self.send({"type": "http.response.body", "body": b""})
 
     async def _send_head(self, response: Response) -> None:
         headers = (*response.headers, (b"content-length", str(len(response.body)).encode()))

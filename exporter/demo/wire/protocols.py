@@ -10,6 +10,7 @@ from exporter.demo.errors import AwsError
 Headers = tuple[tuple[bytes, bytes], ...]
 
 _ENCODE_JSON: Final = json.JSONEncoder(separators=(",", ":")).encode
+_NO_OUTPUT: Final = frozenset({"ChangeMessageVisibility", "DeleteMessage"})
 _EC2_NAMESPACE: Final = "http://ec2.amazonaws.com/doc/2016-11-15/"
 _STS_NAMESPACE: Final = "https://sts.amazonaws.com/doc/2011-06-15/"
 
@@ -40,6 +41,17 @@ class Json11:
         """Return `__type` and the message, spelt both ways since the services' models differ in it."""
         del request_id
         return _ENCODE_JSON({"__type": error.code, "message": error.message}).encode()
+
+
+class Json10(Json11):
+    """AWS JSON 1.0 (SQS, which spoke AWS query before: `AwsError.query_code`)."""
+
+    headers: Headers = ((b"content-type", b"application/x-amz-json-1.0"),)
+
+    def answer(self, operation: str, answer: Any, request_id: str) -> bytes:
+        """Return the answer as JSON, also one without members; nothing for an operation without output."""
+        del request_id
+        return b"" if operation in _NO_OUTPUT else _ENCODE_JSON(answer).encode()
 
 
 class Query:

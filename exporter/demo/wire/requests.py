@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from exporter.demo.errors import AwsError
-from exporter.demo.wire.protocols import Ec2Query, Json11, Query, WireProtocol
+from exporter.demo.wire.protocols import Ec2Query, Json10, Json11, Query, WireProtocol
 
 _SCOPE_PARTS = 5
 _CREDENTIAL = b"Credential="
@@ -50,6 +50,7 @@ class RequestReader:
 
     def __init__(self) -> None:
         self._json = Json11()
+        self._json_10 = Json10()
         self._query = Query()
         self._ec2 = Ec2Query()
 
@@ -66,7 +67,8 @@ class RequestReader:
         access_key_id, region, service = _credential_scope(authorization)
         protocol: WireProtocol
         if target is not None:
-            protocol, operation = self._json, target.rpartition(b".")[2].decode("latin-1")
+            protocol = self._json_10 if service == "sqs" else self._json
+            operation = target.rpartition(b".")[2].decode("latin-1")
         else:
             protocol = self._ec2 if service == "ec2" else self._query
             operation = _action(body)

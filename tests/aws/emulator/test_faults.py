@@ -191,6 +191,14 @@ def test_headers_come_before_an_answer_hangs(faults, post):
             response.read()
 
 
+def test_an_answer_that_trickles_comes_whole_and_no_time_out_passes(faults, impatient, key):
+    faults.trickle(times=1)
+
+    answer = impatient.describe_key(KeyId=key.key_id)
+
+    assert answer["KeyMetadata"]["KeyId"] == key.key_id
+
+
 def test_a_connection_that_closes_is_a_connection_error(faults, kms):
     faults.close(times=1)
 
