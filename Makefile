@@ -39,6 +39,7 @@ lint: $(VENV)/dev ## Check style and types
 .PHONY: generate
 generate: $(VENV)/dev ## Write anew what is generated: documents, dashboards, policies, the chart's schema
 	$(BIN)/python docs/build.py
+	$(BIN)/python docs/build_cost.py
 	$(BIN)/python -m grafana.builder
 	$(BIN)/python grafana/rules/build_grafana_managed.py
 	$(BIN)/python iam/build.py
@@ -64,6 +65,7 @@ bench: $(VENV)/dev .cache/custodian/installed ## Measure what README quotes; tak
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.sweeping --custodian .cache/custodian/bin/custodian
 	$(BIN)/python -m benchmarks.beside_sweep
+	$(BIN)/python -m benchmarks.cost
 
 .PHONY: lock
 lock: $(VENV)/dev ## Resolve the pinned, hashed requirement files anew

@@ -1,13 +1,13 @@
 """What is known of every target, since when, and what happened to its keys between two passes.
 
-The inventory is changed by one caller and read by anyone: each change publishes a new immutable `Snapshot` in a single
-assignment.
+The inventory is changed by one caller and read by anyone, as immutable snapshots.
 """
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
+from threading import Lock
 from typing import Final, TypeVar
 
 from exporter.errors import TargetError
@@ -73,12 +73,34 @@ class Inventory:
         self._ages: dict[Target, _Ages] = {}
         self._states: dict[Target, TargetState] = {}
         self._transitions: deque[Transition] = deque(maxlen=KEPT_TRANSITIONS)
+        self._lock = Lock()
         self._snapshot = Snapshot(taken_at=now())
+        self._keys_version = 0
+        self._changed_at: float | None = None
 
     @property
     def snapshot(self) -> Snapshot:
-        """The newest snapshot."""
-        return self._snapshot
+        """The newest snapshot.
+
+        It is put together when somebody asks: with thousands of targets there are a hundred changes a second, and each
+        snapshot names every target.
+        """
+        with self._lock:
+            if self._changed_at is not None:
+                self._snapshot = replace(
+                    self._snapshot,
+                    taken_at=self._changed_at,
+                    keys_version=self._keys_version,
+                    targets=tuple(self._states.values()),
+                    transitions=tuple(self._transitions),
+                )
+                self._changed_at = None
+            return self._snapshot
+
+    @property
+    def keys_version(self) -> int:
+        """`Snapshot.keys_version` of the newest snapshot."""
+        return self._keys_version
 
     def state(self, target: Target) -> TargetState | None:
         """Return one target as it stands; None when it is not watched."""
@@ -104,14 +126,15 @@ class Inventory:
         keys_changed = [
             (target, state.account_name) for target, state in self._states.items() if state.keys is not None
         ] != [(target, state.account_name) for target, state in states.items() if state.keys is not None]
-        self._states = states
-        self._snapshot = replace(
-            self._snapshot,
-            accounts=frozen({account: not error for account, error in account_errors.items()}),
-            account_errors=frozen({account: error for account, error in account_errors.items() if error}),
-            organization=organization,
-        )
-        self._publish(keys_changed=keys_changed)
+        with self._lock:
+            self._states = states
+            self._snapshot = replace(
+                self._snapshot,
+                accounts=frozen({account: not error for account, error in account_errors.items()}),
+                account_errors=frozen({account: error for account, error in account_errors.items() if error}),
+                organization=organization,
+            )
+            self._changed(keys=keys_changed)
 
     def apply(self, target: Target, result: Pass) -> tuple[Transition, ...]:
         """Take in what a pass found; return what happened to the keys since the pass before.
@@ -128,10 +151,9 @@ class Inventory:
         was_complete = state.keys is not None and state.keys.complete
         # Else a key that turns up need not be a new one.
         told = tuple(transition for transition in transitions if transition.before or was_complete)
-        self._transitions.extendleft(told)
         succeeded = result.ended_by is None
         if result.kind is PassKind.NAMED:
-            self._apply_named(state, result, keys)
+            self._apply_named(state, result, keys, told)
             return told
         if keys.complete is not (succeeded or was_complete):
             keys = replace(keys, complete=succeeded or was_complete)
@@ -152,11 +174,12 @@ class Inventory:
                 unreadable=self._unreadable(target, state.unreadable, result, now),
                 errors=_counted(state.errors, result.errors if succeeded else (*result.errors, result.ended_by)),
                 last_error="" if succeeded else str(result.ended_by),
-            )
+            ),
+            told,
         )
         return told
 
-    def _apply_named(self, state: TargetState, result: Pass, keys: Keys) -> None:
+    def _apply_named(self, state: TargetState, result: Pass, keys: Keys, told: Iterable[Transition]) -> None:
         """Take in what single keys are now, which tells nothing about the others, nor about the target as a whole."""
         self._ages[state.target].read |= dict.fromkeys(result.read, self._monotonic())
         self._replace(
@@ -165,7 +188,8 @@ class Inventory:
                 keys=state.keys if state.keys is None else keys,
                 unreadable=self._unreadable(state.target, state.unreadable, result, self._now()),
                 errors=_counted(state.errors, (*result.errors, result.ended_by)),
-            )
+            ),
+            told,
         )
 
     def events(self, target: Target, events: Events) -> None:
@@ -176,8 +200,9 @@ class Inventory:
 
     def cross_checked(self, view: ConfigView | None) -> None:
         """Take in what AWS Config knows; None where it is no longer asked."""
-        self._snapshot = replace(self._snapshot, config=view)
-        self._publish(keys_changed=False)
+        with self._lock:
+            self._snapshot = replace(self._snapshot, config=view)
+            self._changed(keys=False)
 
     def count_errors(self, target: Target, errors: Iterable[TargetError]) -> None:
         """Count calls that failed and cost nothing else."""
@@ -221,19 +246,21 @@ class Inventory:
         """Drop what is older than it may be; return the targets whose keys were dropped with their last success."""
         now, dropped = self._monotonic(), []
         for target, ages in self._ages.items():
+            too_old = now - ages.success > self.keep_failed
+            if not (too_old or ages.unreadable or ages.kept):
+                continue  # nearly always, and there are thousands to look at in every second
             state = self._states[target]
             if state.keys is None:
                 continue
             stale: set[str] = set()
-            if now - ages.success > self.keep_failed:
+            if too_old:
                 stale = {key_id for key_id in state.keys.by_id if now - ages.read.get(key_id, -inf) > self.keep_failed}
                 if len(stale) == len(state.keys.by_id):
                     ages.kept.clear()
                     self._replace(replace(state, keys=None))
                     dropped.append(target)
                     continue
-            if stale or ages.unreadable or ages.kept:
-                self._expire_keys(state, state.keys, stale)
+            self._expire_keys(state, state.keys, stale)
         return tuple(dropped)
 
     def _expire_keys(self, state: TargetState, keys: Keys, stale: set[str]) -> None:
@@ -275,19 +302,17 @@ class Inventory:
             ages[key_id] = self._monotonic()
         return before if after == before else frozen(after)
 
-    def _replace(self, state: TargetState) -> None:
-        before = self._states[state.target]
-        self._states[state.target] = state
-        self._publish(keys_changed=state.keys is not before.keys)
+    def _replace(self, state: TargetState, transitions: Iterable[Transition] = ()) -> None:
+        with self._lock:
+            before = self._states[state.target]
+            self._states[state.target] = state
+            self._transitions.extendleft(transitions)
+            self._changed(keys=state.keys is not before.keys)
 
-    def _publish(self, *, keys_changed: bool) -> None:
-        self._snapshot = replace(
-            self._snapshot,
-            taken_at=self._now(),
-            keys_version=self._snapshot.keys_version + keys_changed,
-            targets=tuple(self._states.values()),
-            transitions=tuple(self._transitions),
-        )
+    def _changed(self, *, keys: bool) -> None:
+        """Take note that the snapshot at hand is no longer the newest; the lock is held by the caller."""
+        self._keys_version += keys
+        self._changed_at = self._now()
 
 
 def _merged(state: TargetState, result: Pass, now: float) -> tuple[Keys, tuple[Transition, ...]]:
@@ -376,11 +401,13 @@ def _what_happened(old: Key | None, new: Key, *, listed_before: bool) -> Transit
 def _counted(
     before: Mapping[tuple[str, str], int], errors: Iterable[TargetError | None]
 ) -> Mapping[tuple[str, str], int]:
+    failed = [error for error in errors if error is not None]
+    if not failed:
+        return before
     after = dict(before)
-    for error in errors:
-        if error is not None:
-            after[error.operation, error.reason] = after.get((error.operation, error.reason), 0) + 1
-    return before if after == before else frozen(after)
+    for error in failed:
+        after[error.operation, error.reason] = after.get((error.operation, error.reason), 0) + 1
+    return frozen(after)
 
 
 def _without(mapping: Mapping[str, V], keys: Container[str]) -> Mapping[str, V]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _TICK: Final = 1.0
 """The longest wait between two looks at the clock, in seconds; also how often the loop shows that it is alive."""
+_NAP: Final = 0.02
+"""The shortest: with thousands of targets, what is due at about the same time is started together."""
 DISCOVER_EVERY: Final = 300.0
 _DISCOVER_AGAIN: Final = 30.0
 """Seconds until accounts and regions are asked for anew; sooner when that failed for some."""
@@ -81,6 +83,7 @@ class Refresher:
         self._connect = connect
         self._inventory = inventory
         self._published = published
+        self._published_version = inventory.keys_version
         self._telemetry = telemetry
         self._log = log
         self._eventlog = EventLog(log, telemetry)
@@ -108,6 +111,7 @@ class Refresher:
         self._others_own_all = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
+        self._sleeps_until = inf
         self._stopping = False
         self._ready = False
         self.alive_at = monotonic()
@@ -134,31 +138,33 @@ class Refresher:
         """Refresh until stopped."""
         self._loop = asyncio.get_running_loop()
         self._configure()
-        settled = False
+        settled, settle_at = False, self._monotonic()
         try:
             while not self._stopping:
                 now = self.alive_at = self._monotonic()
-                if not settled:
+                if not settled and now >= settle_at:
                     # What is read first mostly stays. Out of the collector's sight it is not walked again and again,
-                    # which would keep scrapes waiting; later passes leave little behind.
+                    # which would keep scrapes waiting; later passes leave little behind. Not more often, since what is
+                    # garbage in that moment stays too.
                     gc.freeze()
-                    settled = self._ready
+                    settled, settle_at = self._ready, now + _TICK
                 self._start_what_is_due(now)
                 self._expire(now)
+                self._sleeps_until = self._next_due(now)
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._idle(now))
+                    await asyncio.wait_for(self._wake.wait(), max(_NAP, self._sleeps_until - now))
         finally:
             self._give_up(self._connection)
 
-    def _idle(self, now: float) -> float:
-        """Return how long there is nothing to start, in seconds, a tick at the most."""
+    def _next_due(self, now: float) -> float:
+        """Return until when there is nothing to start, a tick from now at the latest."""
         due = [now + _TICK]
         if not self._discovering:
             due.append(self._discover_at)
         if self._accesses and (next_due := self._schedule.next_due()) is not None:
             due.append(next_due)
-        return max(0.0, min(due) - now)
+        return min(due)
 
     def _start_what_is_due(self, now: float) -> None:
         if now >= self._discover_at and not self._discovering:
@@ -217,7 +223,8 @@ class Refresher:
             self._telemetry.pass_ended(kind, now - started)
             self._succeeded = self._succeeded or ok
             self._look_whether_ready()
-            self._wake.set()
+            if (next_due := self._schedule.next_due()) is not None and next_due < self._sleeps_until:
+                self._wake.set()
         self._start_inquiry(access)
 
     def _start_following(self, access: Access) -> None:
@@ -307,7 +314,7 @@ class Refresher:
             async for learned in self._connection.investigator.investigate(access, state):
                 before = self._inventory.state(target)
                 self._inventory.learn(target, learned)
-                self._published()
+                self._publish()
                 if before is not None and (after := self._inventory.state(target)) is not None:
                     self._eventlog.learned(before, after)
         finally:
@@ -356,7 +363,7 @@ class Refresher:
         finally:
             self._overtaken.pop(target, None)
         after = self._inventory.state(target)
-        self._published()
+        self._publish()
         if after is None:
             return False  # it left while it was swept
         self._eventlog.passed(before, after)
@@ -397,16 +404,21 @@ class Refresher:
 
     def _take_in(self, target: Target, result: Pass) -> None:
         self._eventlog.changed(self._inventory.apply(target, result))
-        self._published()
+        self._publish()
 
     def _expire(self, now: float) -> None:
         if now < self._expire_at:
             return
         self._expire_at = now + _TICK
-        version = self._inventory.snapshot.keys_version
         for target in self._inventory.expire():
             self._log.error("target_dropped", account_id=target.account_id, region=target.region)
-        if self._inventory.snapshot.keys_version != version:
+        self._publish()
+
+    def _publish(self) -> None:
+        """Have the keys rendered anew if they changed; whatever else a snapshot tells is rendered when scraped."""
+        version = self._inventory.keys_version
+        if version != self._published_version:
+            self._published_version = version
             self._published()
 
     def _configure(self) -> None:

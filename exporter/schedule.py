@@ -12,7 +12,7 @@ _SPREAD_PER_TARGET: Final = 0.01
 """Seconds over which the first passes are spread, for each target: the first requests of a fleet come as a slope."""
 _LONGEST_BACKOFF: Final = 2.0
 """In intervals: a target that works again is found out within two."""
-_SHORTEST_REST: Final = 0.1
+SHORTEST_REST: Final = 0.1
 """In intervals: what is left between two passes that take longer than the interval."""
 
 
@@ -121,7 +121,7 @@ class Schedule:
             return
         entry.running = False
         if ok:
-            entry.due = max(entry.started + self._interval, now + _SHORTEST_REST * self._interval)
+            entry.due = max(entry.started + self._interval, now + SHORTEST_REST * self._interval)
             if kind is PassKind.FULL:
                 # The second full pass comes early by chance, so that targets that began together drift apart.
                 entry.share = 1.0 if entry.tried and not entry.failures else self._rng.uniform(0.5, 1.0)

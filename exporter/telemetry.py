@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 PASS_MODES: Final = ("full", "changes", "named")
@@ -67,6 +67,28 @@ class Durations(Collector):
         for labels, counts, total in series:
             family.add_metric(labels, list(zip(self._bound_texts, accumulate(counts), strict=True)), total)
         yield family
+
+
+class Fact(Collector):
+    """A gauge without labels that has no value before there is one to tell; `prometheus_client.Gauge` begins at 0."""
+
+    def __init__(self, name: str, help_text: str) -> None:
+        """Start without a value."""
+        self._name = name
+        self._help = help_text
+        self._value: float | None = None
+
+    def set(self, value: float | None) -> None:
+        """Tell a value from now on, or none."""
+        self._value = value
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Tell the registry the name (prometheus-client's protocol for collectors)."""
+        yield GaugeMetricFamily(self._name, self._help)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Tell the registry the value."""
+        yield GaugeMetricFamily(self._name, self._help, value=self._value)
 
 
 class Telemetry:
@@ -138,6 +160,9 @@ class Telemetry:
             "Which part of the targets this process watches; always 1.",
             ("index", "total"),
         )
+        self._shards = self._add(
+            Gauge, "kms_exporter_shards", "How many shards there are, as this process is configured."
+        )
         self._unmatched = self._add(
             Gauge,
             "kms_exporter_acknowledgements_unmatched",
@@ -155,6 +180,26 @@ class Telemetry:
             Gauge,
             "kms_exporter_config_last_reload_success_timestamp_seconds",
             "When the configuration in force was read.",
+        )
+        self._queue_up = self._add_fact(
+            "kms_exporter_queue_up", "1 if the queue of changes.sqs_queue_url is received from, emptied and measured."
+        )
+        self._queue_answered_at = self._add_fact(
+            "kms_exporter_queue_last_success_timestamp_seconds",
+            "When the queue last answered whether there are messages.",
+        )
+        self._queue_waiting = self._add_fact(
+            "kms_exporter_queue_messages", "Messages that wait in the queue, about; asked once a minute."
+        )
+        self._queue_oldest_age = self._add_fact(
+            "kms_exporter_queue_oldest_message_age_seconds",
+            "Age of the oldest message that came within a minute, when it came; 0 where none did.",
+        )
+        self._queue_messages = self._add(
+            Counter,
+            "kms_exporter_queue_received_messages_total",
+            "Messages received, by what became of them; one that comes again counts again.",
+            ("outcome",),
         )
         self._request_counters: dict[tuple[str, str], Counter] = {}
         self.reloaded(ok=True, at=loaded_at)
@@ -194,6 +239,7 @@ class Telemetry:
         """Show which of `total` shards this is."""
         self._shard.clear()
         self._shard.labels(str(index), str(total)).set(1)
+        self._shards.set(total)
 
     def acknowledgements_unmatched(self, count: int) -> None:
         """Show how many acknowledgements are about no key."""
@@ -207,9 +253,43 @@ class Telemetry:
         """Tell how long a target waits between two passes, as configured."""
         self._interval.set(seconds)
 
+    def queue_reading(self, outcomes: Iterable[str]) -> None:
+        """Show that a queue is read, and what may become of its messages at 0."""
+        for outcome in outcomes:
+            self._queue_messages.labels(outcome)
+
+    def queue_message(self, outcome: str) -> None:
+        """Count a message that was received."""
+        self._queue_messages.labels(outcome).inc()
+
+    def queue_up(self, up: bool) -> None:
+        """Show whether the queue works."""
+        self._queue_up.set(int(up))
+
+    def queue_answered(self, at: float) -> None:
+        """Show when (Unix seconds) the queue was read last."""
+        self._queue_answered_at.set(at)
+
+    def queue_level(self, waiting: int | None, oldest_age: float | None) -> None:
+        """Show how many messages wait, and how old (in seconds) the oldest was that came lately; None is unknown."""
+        self._queue_waiting.set(waiting)
+        self._queue_oldest_age.set(oldest_age)
+
+    def queue_gone(self) -> None:
+        """Show nothing of a queue any more."""
+        for fact in (self._queue_up, self._queue_answered_at, self._queue_waiting, self._queue_oldest_age):
+            fact.set(None)
+        self._queue_messages.clear()
+
     def _add(self, kind: type[_Family], name: str, help_text: str, labels: tuple[str, ...] = ()) -> _Family:
         self.labels[name] = labels
         return kind(name, help_text, labels, registry=self.registry)
+
+    def _add_fact(self, name: str, help_text: str) -> Fact:
+        self.labels[name] = ()
+        fact = Fact(name, help_text)
+        self.registry.register(fact)
+        return fact
 
     def _add_durations(
         self, name: str, help_text: str, labels: tuple[str, ...], bounds: tuple[float, ...]

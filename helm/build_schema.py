@@ -35,6 +35,7 @@ THRESHOLDS: Final[Mapping[str, str]] = {
     "KmsKeysUnreadable": "keys of an account and region",
     "KmsMassDeletionInAccount": "keys scheduled within an hour",
     "KmsMassDeletionOverall": "keys scheduled within an hour",
+    "KmsQueueNotDrained": "messages that wait",
     "KmsTargetStale": "refresh intervals",
 }
 """The alerts whose threshold can be chosen, and its unit."""

@@ -1,8 +1,10 @@
 """Writes the policies that the exporter and its users need. Run it after a change here.
 
-- iam/policies/PARTITION/FEATURE.json: what the service may do, by feature. All of it is reading.
+- iam/policies/PARTITION/FEATURE.json: what the service may do, by feature. All of it is reading, but that it deletes
+  messages of its own queue once it has seen to them.
 - iam/remediation/PARTITION.json: what a person may do who saves keys with `kms-exporter cancel-deletion`. It lies
   apart, so that nobody attaches it to the service by attaching a folder.
+- iam/events/pattern.json: what EventBridge rules send to the queue.
 
 A permission names the call that needs it; tests/iam compares these tables with the operations that the code declares.
 """
@@ -16,6 +18,8 @@ HERE: Final = Path(__file__).parent
 PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov")
 ROLE: Final = "KmsExporter"
 """The role in each watched account; the default of `aws.organization.role_name`."""
+QUEUES: Final = "kms-exporter-events*"
+"""The queues that iam/cloudformation/events-queue.yaml and iam/terraform/events-hub make: one for each shard."""
 KEYS: Final = "arn:{partition}:kms:*:*:key/*"
 
 
@@ -62,6 +66,27 @@ FEATURES: Final = {
     "tags": (Permission("ReadTags", {"tag:GetResources": ("resourcegroupstaggingapi", "GetResources")}),),
     # In the management account or that of a delegated administrator, where aws.organization.enabled.
     "organization": (Permission("ListAccounts", {"organizations:ListAccounts": ("organizations", "ListAccounts")}),),
+    # For the exporter's own role, where changes.config_aggregator names an aggregator of its account.
+    "config": (
+        Permission(
+            "AskConfig",
+            {"config:SelectAggregateResourceConfig": ("config", "SelectAggregateResourceConfig")},
+            "arn:{partition}:config:*:*:config-aggregator/*",
+        ),
+    ),
+    # For the exporter's own role, where changes.sqs_queue_url names a queue. What is deleted is an event that was seen
+    # to, in a queue that is there for the exporter alone.
+    "queue": (
+        Permission(
+            "ReadQueue",
+            {
+                "sqs:DeleteMessage": ("sqs", "DeleteMessageBatch"),
+                "sqs:GetQueueAttributes": ("sqs", "GetQueueAttributes"),
+                "sqs:ReceiveMessage": ("sqs", "ReceiveMessage"),
+            },
+            f"arn:{{partition}}:sqs:*:*:{QUEUES}",
+        ),
+    ),
     # For the exporter's own role, where it watches other accounts.
     "hub": (
         Permission(
@@ -82,6 +107,32 @@ REMEDIATION: Final = (
     ),
 )
 """For people, never for the service."""
+
+
+EVENT_PATTERN: Final[dict[str, Any]] = {
+    "source": ["aws.kms"],
+    "$or": [
+        {
+            "detail": {
+                "eventName": [
+                    "CancelKeyDeletion",
+                    "CreateKey",
+                    "DeleteExpiredKeyMaterial",
+                    "DeleteImportedKeyMaterial",
+                    "DeleteKey",
+                    "DisableKey",
+                    "EnableKey",
+                    "ImportKeyMaterial",
+                    "ReplicateKey",
+                    "ScheduleKeyDeletion",
+                    "UpdatePrimaryRegion",
+                ]
+            }
+        },
+        {"detail-type": ["KMS CMK Deletion", "KMS Imported Key Material Expiration"]},
+    ],
+}
+"""Which events EventBridge rules send: those after which `exporter.aws.eventbridge` looks at a key."""
 
 
 def document(permissions: tuple[Permission, ...], partition: str) -> dict[str, Any]:
@@ -114,9 +165,9 @@ def files() -> dict[Path, dict[str, Any]]:
 
 def main() -> None:
     """Write every file."""
-    for file, policy in files().items():
+    for file, content in (files() | {HERE / "events" / "pattern.json": EVENT_PATTERN}).items():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(policy, indent=2) + "\n")
+        file.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":

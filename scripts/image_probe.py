@@ -2,11 +2,14 @@
 
 Where the exporter listens may be said by a flag, the environment or a file, and a file may have changed since it was
 read. So the kernel is asked: which sockets of this container's processes accept connections (proc_net(5), proc(5)).
+Whether they speak TLS is tried. The server is this container's own, so nobody has to vouch for it; where it asks for a
+password or a certificate, which this has not, `web.probe_address` is a listener that does not.
 Run without site-packages, so that it costs little.
 """
 
 import http.client
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import Iterator
@@ -19,13 +22,23 @@ _LISTEN = "0A"
 
 def main() -> None:
     """Ask at each address; one is the exporter's, the demo has an emulated AWS beside it."""
-    answers = [f"http://{host}:{port}/healthz: {_ask(host, port)}" for host, port in _addresses()]
+    answers = [f"{host}:{port}/healthz: {_ask(host, port)}" for host, port in _addresses()]
     if not any(answer.endswith(f" {http.client.OK.value}") for answer in answers):
         sys.exit("\n".join(answers) or "nothing listens")
 
 
 def _ask(host: str, port: int) -> str:
-    connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+    plain = _status(http.client.HTTPConnection(host, port, timeout=_PATIENCE))
+    if plain.isdecimal():
+        return plain
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return f"{plain}, {_status(http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=context))}"
+
+
+def _status(connection: http.client.HTTPConnection) -> str:
+    """Return the status that is answered, or why there is none."""
     try:
         connection.request("GET", "/healthz")
         return str(connection.getresponse().status)

@@ -183,19 +183,20 @@ class Calls:
         `request` runs in another thread. Never raises TargetError: what failed is told in the outcomes, and what was
         answered before is in them too.
         """
-        job = _Job(
-            access,
-            operation,
-            request,
-            deque(items),
-            self._pace(access.target, operation),
-            self._lane(operation, access),
-        )
-        hands = min(self._concurrency, -(-len(job.queue) // _AT_ONCE))
+        queue = deque(items)
+        if not queue:
+            return Outcomes()
+        pace, lane = self._pace(access.target, operation), self._lane(operation, access)
+        job = _Job(access, operation, request, queue, pace, lane)
+        hands = min(self._concurrency, -(-len(queue) // _AT_ONCE))
         try:
-            async with asyncio.timeout_at(deadline), asyncio.TaskGroup() as group:
-                for _ in range(hands):
-                    group.create_task(self._work_off(job))
+            async with asyncio.timeout_at(deadline):
+                if hands == 1:
+                    await self._work_off(job)  # without a task of its own, which costs as much as the rest of this
+                else:
+                    async with asyncio.TaskGroup() as group:
+                        for _ in range(hands):
+                            group.create_task(self._work_off(job))
         except TimeoutError:
             job.outcomes.ended_by = job.error(Failure("timeout", "the pass took longer than its deadline"))
         return job.outcomes

@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
 import exporter
+from exporter.aws.models import lean_loader
 
 
 class Clients:
@@ -61,7 +62,9 @@ class Clients:
 
     def _create(self, service: str, region: str) -> Any:
         if self._session is None:  # not before: a profile that does not exist must fail requests, not the process
-            self._session = boto3.Session(botocore_session=botocore.session.Session())
+            session = botocore.session.Session()
+            session.register_component("data_loader", lean_loader(session.get_config_variable("data_path")))
+            self._session = boto3.Session(botocore_session=session)
         # Credentials are named, else each client would walk boto3's chain (and ask the metadata service) when created.
         client = self._session.client(  # type: ignore[call-overload]  # the stubs know literal service names only
             service,

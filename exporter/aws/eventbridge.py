@@ -75,7 +75,7 @@ def read_notice(text: str) -> Notice:
 
 
 def _read(envelope: object) -> Notice:
-    event = _mapping(envelope)
+    event = _unwrapped(_mapping(envelope))
     source, kind, detail = _text(event["source"]), _text(event["detail-type"]), _mapping(event["detail"])
     where = _place(event, detail)
     if source != _SOURCE:
@@ -86,6 +86,16 @@ def _read(envelope: object) -> Notice:
     name = _text(detail["eventName"])
     in_vain = name not in CHANGING or bool(detail.get("errorCode"))
     return Notice(name, frozen() if in_vain else _sorted_by_place(names_in(detail), where))
+
+
+def _unwrapped(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take an event out of the notification in which SNS passes it on where raw message delivery is off.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-sqs-as-subscriber.html
+    """
+    if envelope.get("Type") != "Notification":
+        return envelope
+    return _mapping(json.loads(_text(envelope["Message"])))
 
 
 def _place(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Target | None:

@@ -22,7 +22,7 @@ from exporter.aws.calls import Access, Calls
 from exporter.aws.dossier import Dossier
 from exporter.aws.history import ask_history
 from exporter.aws.inquiry import Inquiry
-from exporter.model import Learned, Source, Target, TargetState
+from exporter.model import Keys, Learned, Source, Target, TargetState
 
 if TYPE_CHECKING:
     from exporter.settings import Settings
@@ -53,7 +53,7 @@ class Investigator:
 
     def due(self, state: TargetState) -> bool:
         """Whether there is something to ask, or to tell, about the keys of a target now."""
-        if state.keys is None:
+        if state.keys is None or not (state.target in self._dossiers or self._has_cause(state, state.keys)):
             return False
         dossier, now = self._update(state), self._monotonic()
         return (
@@ -99,6 +99,10 @@ class Investigator:
     def forget(self, watched: Container[Target]) -> None:
         """Forget everything about targets that are not in `watched`."""
         self._dossiers = {target: dossier for target, dossier in self._dossiers.items() if target in watched}
+
+    def _has_cause(self, state: TargetState, keys: Keys) -> bool:
+        """Whether there is anything to be remembered of a target: of most, there is not."""
+        return self._covers or bool(state.sources) or any(key.pending for key in keys.by_id.values())
 
     def _update(self, state: TargetState) -> Dossier:
         dossier = self._dossiers.get(state.target)

@@ -159,9 +159,9 @@ class _Server(uvicorn.Server):
         for _ in range(_LAST_TURNS):  # a connection that was accepted in this very moment shows up a turn or two later
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
-            for task in list(self.server_state.tasks):
-                task.cancel()
             await asyncio.sleep(0)
+        for task in list(self.server_state.tasks):  # those that waited for their client have seen it go
+            task.cancel()
         await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
 
     def stop(self) -> None:

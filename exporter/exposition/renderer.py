@@ -53,6 +53,7 @@ class Renderer:
         self._tail = Tail(registry)
         self._chunks: dict[Target, tuple[TargetState, tuple[Chunk, ...]]] = {}
         self._page = assemble(Snapshot(), ())
+        self._latest = self._page.snapshot
 
     @property
     def page(self) -> Page:
@@ -62,6 +63,7 @@ class Renderer:
     def update(self, snapshot: Snapshot) -> None:
         """Render the key series of `snapshot`, unless those at hand are the same; only targets that changed cost."""
         if self._page.snapshot.keys_version == snapshot.keys_version:
+            self._latest = snapshot
             return
         self._chunks = {state.target: (state, self._chunks_of(state)) for state in snapshot.targets}
         self._page = assemble(snapshot, [chunk for _, chunks in self._chunks.values() for chunk in chunks])
@@ -69,12 +71,15 @@ class Renderer:
     def scrape(self, snapshot: Snapshot, form: Format, *, gzip: bool, now: float) -> Body:
         """Return what a scrape at `now` (Unix seconds) gets.
 
-        As long as the keys of `snapshot` are not rendered, the page is served with the snapshot that it was made from:
-        an answer never mixes two.
+        As long as the keys of `snapshot` are not rendered, the page is served with the latest snapshot that has the
+        keys of the page: an answer never mixes two, and what it tells of targets is not as old as their keys may be.
         """
         page = self._page
-        if snapshot.keys_version != page.snapshot.keys_version:
-            snapshot = page.snapshot
+        if snapshot.keys_version == page.snapshot.keys_version:
+            self._latest = snapshot
+        else:
+            latest = self._latest
+            snapshot = latest if latest.keys_version == page.snapshot.keys_version else page.snapshot
         tail = self._tail.render(page, snapshot, now=now, openmetrics=form.openmetrics)
         if gzip:
             parts: tuple[bytes, ...] = (page.member.start, page.member.closed(tail))

@@ -24,6 +24,7 @@ from exporter.settings.values import (
     Link,
     ListenAddress,
     OptionalAccountId,
+    OptionalListenAddress,
     OptionalRegion,
     OptionalTagKey,
     QueueUrl,
@@ -85,6 +86,19 @@ class Web(Section):
     telemetry_path: Annotated[TelemetryPath, AtRestart()] = Field(
         default="/metrics", description="Where the metrics are."
     )
+    config_file: Annotated[str, AtRestart()] = Field(
+        default="",
+        description="Web configuration of exporter-toolkit's format: TLS, client certificates, users, response headers "
+        "(docs/web-security.md); empty = none. It is read again when it changes.",
+    )
+    probe_address: Annotated[OptionalListenAddress, AtRestart()] = Field(
+        default="",
+        description="Where `/healthz` and `/readyz`, and nothing else, are also served without TLS and passwords; "
+        "empty = nowhere.",
+    )
+    enable_reload: Annotated[bool, AtRestart()] = Field(
+        default=False, description="Whether `POST /-/reload` reads the configuration again, as SIGHUP always does."
+    )
     runbook_url: Annotated[Link, AtRestart()] = Field(
         default="", description="Link to your own runbook, shown beside each pending key on the status page."
     )
@@ -93,6 +107,11 @@ class Web(Section):
     def address(self) -> tuple[str, int]:
         """Host, `""` for every interface, and port, 0 for a free one."""
         return split_address(self.listen_address)
+
+    @property
+    def probes_at(self) -> tuple[str, int] | None:
+        """Host and port of the listener for probes, None without one."""
+        return split_address(self.probe_address) if self.probe_address else None
 
 
 class Item(Section):

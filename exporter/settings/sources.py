@@ -164,14 +164,19 @@ def _unknown_word(word: str, catalogue: Catalogue) -> str:
     if not word.startswith("--"):
         return line(quote(word), "", "command line", "belongs to no flag")
     name = word.partition("=")[0]
-    near = catalogue.nearest(name.removeprefix("--"))
-    hint = f"did you mean --{near}?" if near in catalogue.options else "see --help"
+    near = "config" if name.startswith("--config") else catalogue.nearest(name.removeprefix("--"))
+    hint = f"did you mean --{near}?" if near in (*catalogue.options, "config") else "see --help"
     return line(name, "", "command line", f"is no flag; {hint}")
 
 
 def _unknown_variable(name: str, catalogue: Catalogue) -> str:
     near = catalogue.nearest(name.upper().removeprefix(PREFIX).replace(NESTING, ".").lower())
-    hint = f"did you mean {variable_of(near)}?" if near else f"names are {CONFIG_VARIABLE} and {PREFIX}SECTION__OPTION"
+    if name.upper().startswith(CONFIG_VARIABLE):
+        hint = f"did you mean {CONFIG_VARIABLE}?"
+    elif near:
+        hint = f"did you mean {variable_of(near)}?"
+    else:
+        hint = f"names are {CONFIG_VARIABLE} and {PREFIX}SECTION__OPTION"
     return line(name, "", "environment", f"names no option; {hint}")
 
 

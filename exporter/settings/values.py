@@ -88,6 +88,10 @@ def _address(address: str) -> str:
     return address
 
 
+def _optional_address(address: str) -> str:
+    return _address(address) if address else ""
+
+
 def _telemetry_path(path: str) -> str:
     if path in RESERVED_PATHS:
         raise ValueError("is a page of the exporter's own")
@@ -150,6 +154,11 @@ ListenAddress = Annotated[
     str,
     AfterValidator(_address),
     Kind("address", "host:port, [IPv6 address]:port, or :port for every interface; port 0 takes a free one"),
+]
+OptionalListenAddress = Annotated[
+    str,
+    AfterValidator(_optional_address),
+    Kind("address", "host:port, [IPv6 address]:port, :port for every interface, or nothing; port 0 takes a free one"),
 ]
 TelemetryPath = Annotated[
     str,

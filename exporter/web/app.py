@@ -20,7 +20,9 @@ from exporter.web.status.query import PageQuery
 from exporter.web.unmatched import Unmatched
 
 
-def create_app(exporter: Exporter, *, telemetry_path: str = "/metrics", runbook_url: str = "") -> ASGIApp:
+def create_app(
+    exporter: Exporter, *, telemetry_path: str = "/metrics", runbook_url: str = "", enable_reload: bool = False
+) -> ASGIApp:
     """Return the ASGI application that answers for `exporter`.
 
     What looks at every key runs in a worker thread, so that scrapes don't wait for it.
@@ -29,6 +31,7 @@ def create_app(exporter: Exporter, *, telemetry_path: str = "/metrics", runbook_
         exporter: what is asked.
         telemetry_path: where the metrics are.
         runbook_url: link that stands beside each pending key, `""` for none.
+        enable_reload: whether `POST /-/reload` does anything.
     """
     status = StatusPage(telemetry_path=telemetry_path, runbook_url=runbook_url)
     unmatched = Unmatched()
@@ -63,26 +66,32 @@ def create_app(exporter: Exporter, *, telemetry_path: str = "/metrics", runbook_
     async def describe(_: Request) -> Response:
         return Response(description, media_type="application/json")
 
-    async def reload(_: Request) -> Response:
-        try:
-            await run_in_threadpool(exporter.reload)
-        except ExporterError as error:
-            return _line(str(error), 500)
-        return _line("reloaded", 200)
-
     app = Starlette(
         routes=[
             Route(telemetry_path, MetricsEndpoint(exporter)),
             Route("/", page),
-            Route("/healthz", _probe(exporter.alive, "alive")),
-            Route("/readyz", _probe(exporter.ready, "ready")),
+            *_probes(exporter),
             Route("/api/v1/keys", keys),
             Route(openapi.PATH, describe),
-            Route("/-/reload", reload, methods=["POST"]),
+            Route("/-/reload", _reload(exporter) if enable_reload else _no_reload, methods=["POST"]),
         ]
     )
     app.router.redirect_slashes = False
     return app
+
+
+def create_probes(exporter: Exporter) -> ASGIApp:
+    """Return the ASGI application that answers nothing but whether `exporter` is alive and ready."""
+    app = Starlette(routes=_probes(exporter))
+    app.router.redirect_slashes = False
+    return app
+
+
+def _probes(exporter: Exporter) -> list[Route]:
+    return [
+        Route("/healthz", _probe(exporter.alive, "alive")),
+        Route("/readyz", _probe(exporter.ready, "ready")),
+    ]
 
 
 def _probe(holds: Callable[[], bool], name: str) -> Callable[[Request], Awaitable[Response]]:
@@ -90,6 +99,21 @@ def _probe(holds: Callable[[], bool], name: str) -> Callable[[Request], Awaitabl
         return _line(name, 200) if holds() else _line(f"not {name}", 503)
 
     return probe
+
+
+def _reload(exporter: Exporter) -> Callable[[Request], Awaitable[Response]]:
+    async def reload(_: Request) -> Response:
+        try:
+            await run_in_threadpool(exporter.reload)
+        except ExporterError as error:
+            return _line(str(error), 500)
+        return _line("reloaded", 200)
+
+    return reload
+
+
+async def _no_reload(_: Request) -> Response:
+    return _line("not enabled; send SIGHUP, or set web.enable_reload", 403)
 
 
 def _line(text: str, status: int) -> Response:

@@ -4,13 +4,14 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.builder import frame, panels, states
+from grafana.builder import frame, states
+from grafana.builder import pending as pending_keys
 from grafana.builder.frame import Section
-from grafana.builder.panels import Box, Column, Panel, Query, Steps, bars, columns, number, rows, timeline
+from grafana.builder.panels import Box, Panel, Query, Steps, bars, columns, number, timeline
+from grafana.builder.pending import IMMINENT_DAYS, LEFT, SOON_DAYS
 from grafana.builder.promql import (
     BRIDGE,
     KEY,
-    PENDING_STATES,
     SELECTED,
     TARGET,
     account_named,
@@ -22,20 +23,9 @@ from grafana.builder.promql import (
     pending,
     seconds_left,
     target,
-    with_console,
 )
 
 DAY: Final = 86400
-SOON_DAYS: Final = 7
-IMMINENT_DAYS: Final = 2
-"""As the alerts `KmsKeyDeletionSoon` and `KmsKeyDeletionImminent` have them."""
-
-FOREVER_DAYS: Final = 10_000
-"""More than any waiting period: a primary that waits for its replicas has infinite days left, as in the rules."""
-
-LEFT: Final[Steps] = ((None, "red"), (IMMINENT_DAYS, "orange"), (SOON_DAYS, "yellow"), (14, "blue"))
-"""Colours of days left."""
-
 COUNT: Final[Steps] = ((None, "green"), (1, "orange"))
 ALARM: Final[Steps] = ((None, "green"), (1, "red"))
 
@@ -45,7 +35,10 @@ def build() -> model.Dashboard:
     return frame.dashboard(
         "kms-deletions",
         "Which AWS KMS keys are about to be destroyed, when, and what happened before.",
-        (Section("", (*_numbers(), _table(), _timeline(), *_spread(), _history())),),
+        (
+            Section("", (*_numbers(), *pending_keys.build())),
+            Section("What happened", (_timeline(), *_spread(), _history())),
+        ),
         time_from="now-7d",
         variables=(
             frame.account(),
@@ -118,7 +111,8 @@ def _numbers() -> tuple[Panel, ...]:
             Box(
                 "Blind spots",
                 "What hides from this dashboard: accounts that could not be entered, regions whose last pass failed,"
-                " keys that could not be described. Any of them may be pending. KMS exporter tells which, and why.",
+                " keys that could not be described, any of which may be pending; and sources that could not be asked"
+                " who scheduled a key, or who uses it. KMS exporter tells which, and why.",
                 4,
                 5,
             ),
@@ -130,89 +124,15 @@ def _numbers() -> tuple[Panel, ...]:
 
 
 def _not_seen() -> str:
-    """Count accounts, targets and keys that were asked for in vain; nothing at all without an exporter."""
+    """Count accounts, targets, keys and sources that were asked in vain; nothing at all without an exporter."""
     parts = {
         "account": 'count(max by (account_id) (kms_exporter_account_up{account_id=~"$account"}) == 0)',
         "target": f"count({target('kms_exporter_target_up')} == 0)",
         "key": f"sum({target('kms_exporter_target_unreadable_keys')})",
+        "source": f"count(max by ({TARGET}, source) (kms_exporter_target_source_up{{{SELECTED}}}) == 0)",
     }
     watched = f"0 * count(kms_exporter_target_up{{{SELECTED}}})"
     return " + ".join(f"({part} or {watched})" for part in parts.values())
-
-
-def _table() -> Panel:
-    keys = {
-        "A": f"({seconds_left()} / {DAY} or on ({KEY}) {in_state('PendingReplicaDeletion')} / 0)",
-        "B": f"1000 * {key('kms_key_deletion_timestamp_seconds')}",
-        "C": f"({states.numbered(PENDING_STATES)})",
-        "D": pending(),
-    }
-    console = "https://${__data.fields.console}/kms/home?region=${__data.fields.Region}#/kms/keys/${__data.fields.Key}"
-    return rows(
-        Box(
-            "Keys pending deletion",
-            "Every key on its way to destruction, the next one first. A click on a key opens it in the AWS console"
-            " (sign in to its account before); the runbook tells how to find out why, and how to save it: cancel the"
-            " deletion and enable the key again. A multi-Region primary that waits for its replicas has no date yet.",
-            24,
-            14,
-        ),
-        [Query(with_console(described(expr)), ref=ref) for ref, expr in keys.items()],
-        [
-            Column(
-                "Value #A",
-                "Days left",
-                92,
-                {
-                    "decimals": 1,
-                    "mappings": [panels.range_map(FOREVER_DAYS, "no date", "purple")],
-                    "thresholds": panels.thresholds(LEFT).build(),
-                    "custom.cellOptions": {"type": "color-background", "mode": "basic"},
-                    "custom.align": "right",
-                },
-            ),
-            Column("Value #B", "Deleted on", 168, {"unit": "dateTimeAsIso"}),
-            Column("alias", "Alias", 0),
-            Column("account", "Account", 130),
-            Column("region", "Region", 126),
-            Column(
-                "Value #C",
-                "State",
-                150,
-                {
-                    "mappings": [states.mapping(PENDING_STATES)],
-                    "custom.cellOptions": {"type": "color-text"},
-                    "custom.align": "left",
-                },
-            ),
-            Column(
-                "key_id",
-                "Key",
-                310,
-                {"links": [{"title": "Open in the AWS console", "url": console, "targetBlank": True}]},
-            ),
-            Column(
-                "Value #D",
-                "What to do",
-                96,
-                {
-                    "mappings": [panels.value_map({"1": ("Runbook", "text")})],
-                    "custom.align": "left",
-                    "links": [
-                        {
-                            "title": "Runbook",
-                            "url": "${runbooks}/KmsKeyDeletionScheduled.md",
-                            "targetBlank": True,
-                        }
-                    ],
-                },
-            ),
-        ],
-        sort="Days left",
-        dropped=("name", "account_id", "account_name"),
-        hidden=(Column("console", "console"),),
-        no_value="No key is pending, or nothing was read: the count above tells.",
-    )
 
 
 def _timeline() -> Panel:

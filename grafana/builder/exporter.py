@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.builder import frame, panels
+from grafana.builder import changes, frame, panels, sources
 from grafana.builder.frame import Section
 from grafana.builder.panels import Box, Column, Panel, Query, Steps, columns, lines, number, rows
 from grafana.builder.promql import SELECTED, TARGET, account_named, target
@@ -20,15 +20,16 @@ AGE: Final[Steps] = ((None, "green"), (STALE_SECONDS, "orange"), (3600, "red"))
 """Colours of the seconds since the last success; the alert `KmsTargetBlind` pages after an hour."""
 
 QUOTAS: Final = {
-    "ListKeys": 500,
-    "ListAliases": 500,
-    "DescribeKey": 2000,
-    "ListResourceTags": 2000,
-    "ListGrants": 100,
-    "GetKeyLastUsage": 5,
+    ("kms", "ListKeys"): 500,
+    ("kms", "ListAliases"): 500,
+    ("kms", "DescribeKey"): 2000,
+    ("kms", "ListGrants"): 100,
+    ("kms", "GetKeyLastUsage"): 5,
+    ("cloudtrail", "LookupEvents"): 2,
 }
-"""Requests a second that KMS allows an account in a region by default
-(https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html)."""
+"""Requests a second that AWS allows an account in a region by default
+(https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html,
+https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html)."""
 
 BUILD: Final = "on (job, instance) group_left () (kms_exporter_build_info ^ 0)"
 """Finds the exporters among everything that Prometheus scrapes."""
@@ -43,8 +44,11 @@ def build() -> model.Dashboard:
         "Whether every account and region is read in time, what fails and why, and what it takes from AWS.",
         (
             Section("", (*_numbers(), _targets())),
-            Section("Passes and errors", (*_passes(),)),
-            Section("Requests to AWS", (*_requests(),)),
+            Section("What is asked about pending keys", sources.build()),
+            Section("Events and shards", changes.events_and_shards()),
+            Section("The queue (where changes.sqs_queue_url names one)", changes.queue()),
+            Section("Passes and errors", (changes.passes(), changes.seen(), *_passes())),
+            Section("Requests to AWS", (*changes.saved(), *_requests())),
             Section("The process", (*_process(),)),
         ),
         time_from="now-6h",
@@ -241,13 +245,17 @@ def _passes() -> tuple[Panel, ...]:
 
 
 def _requests() -> tuple[Panel, ...]:
-    rate = "sum by (service, operation) (rate(kms_exporter_aws_requests_total[$__rate_interval]))"
+    asked = "sum by (service, operation) (increase(kms_exporter_aws_requests_total[$__range] @ end())) > 0"
+    rate = (
+        "sum by (service, operation) (rate(kms_exporter_aws_requests_total[$__rate_interval]))"
+        f" and on (service, operation) ({asked})"
+    )
     watched = f"scalar(count(group by ({TARGET}) (kms_exporter_target_up)))"
     share = " or ".join(
         "sum by (operation)"
-        f' (rate(kms_exporter_aws_requests_total{{service="kms", operation="{operation}"}}[$__rate_interval]))'
+        f' (rate(kms_exporter_aws_requests_total{{service="{service}", operation="{operation}"}}[$__rate_interval]))'
         f" / ({quota} * {watched})"
-        for operation, quota in QUOTAS.items()
+        for (service, operation), quota in QUOTAS.items()
     )
     latency = (
         "histogram_quantile(0.95, sum by (operation, le)"
@@ -259,8 +267,8 @@ def _requests() -> tuple[Panel, ...]:
             Box(
                 "Requests",
                 "Requests a second to AWS by operation, retries included, of all instances together: each replica asks"
-                " for itself.",
-                12,
+                " for itself. Operations that were not called in this time are not here.",
+                24,
                 8,
             ),
             [Query(rate, "{{service}} {{operation}}")],
@@ -268,25 +276,16 @@ def _requests() -> tuple[Panel, ...]:
         ),
         lines(
             Box(
-                "Share of the KMS quotas",
+                "Share of the quotas",
                 "Requests by operation against its quota for an account in a region (AWS's defaults: ListKeys and"
-                " ListAliases 500 a second, DescribeKey 2000), on average over all targets. aws.request_rate bounds it"
-                " for each target, 20% unless set; the quota is shared with the account's workloads.",
+                " ListAliases 500 a second, DescribeKey 2000, LookupEvents 2), on average over all targets."
+                " aws.request_rate bounds it for each target, 20% unless set; the quota is shared with the account's"
+                " workloads.",
                 12,
                 8,
             ),
             [Query(share, "{{operation}}")],
             unit="percentunit",
-        ),
-        lines(
-            Box(
-                "Request duration, 95 of 100",
-                "The time that AWS took to answer, by operation; as fine as the histogram's buckets.",
-                12,
-                8,
-            ),
-            [Query(latency, "{{operation}}")],
-            unit="s",
         ),
         columns(
             Box(
@@ -296,6 +295,16 @@ def _requests() -> tuple[Panel, ...]:
                 8,
             ),
             [Query(throttles, "{{service}} {{operation}}")],
+        ),
+        lines(
+            Box(
+                "Request duration, 95 of 100",
+                "The time that AWS took to answer, by operation; as fine as the histogram's buckets.",
+                24,
+                8,
+            ),
+            [Query(latency, "{{operation}}")],
+            unit="s",
         ),
     )
 

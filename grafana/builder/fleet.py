@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.builder import frame, panels, states
+from grafana.builder import frame, panels, states, unused
 from grafana.builder.frame import Section
 from grafana.builder.panels import Box, Column, Panel, Query, Steps, bars, lines, number, rows
 from grafana.builder.promql import (
@@ -24,10 +24,6 @@ CHARGED: Final = f'{CUSTOMER}, state!="PendingDeletion"'
 """A dollar a month for every customer managed key, disabled ones included, but for those that are pending deletion
 (https://aws.amazon.com/kms/pricing/)."""
 
-CONSOLE: Final = (
-    "https://${__data.fields.console}/kms/home?region=${__data.fields.Region}#/kms/keys/${__data.fields.key_id}"
-)
-
 OLDEST: Final = 200
 """Rows of the table of keys at most: a region may hold 100,000."""
 
@@ -46,6 +42,7 @@ def build() -> model.Dashboard:
         "How many AWS KMS keys there are, of which kind, how old, and what they cost.",
         (
             Section("", (*_numbers(), *_states(), *_places())),
+            Section("Keys that nobody uses (where their uses are known for 90 days)", unused.build()),
             Section("Key by key (with keys.export at pending: the pending keys)", (*_kinds(), *_lists(), _keys())),
         ),
         time_from="now-7d",
@@ -79,8 +76,9 @@ def _numbers() -> tuple[Panel, ...]:
         number(
             Box(
                 "Cost a month",
-                "A dollar a month for every customer managed key, disabled ones and replicas included, keys pending"
-                " deletion not. Requests and rotated key material cost extra.",
+                "A dollar a month for every customer managed key, prorated by the hour, disabled ones and replicas"
+                " included, keys pending deletion not. Requests cost extra, and so do the first two rotations of each"
+                " key.",
                 4,
                 4,
             ),
@@ -292,7 +290,7 @@ def _keys() -> Panel:
             Column(
                 "name",
                 "Key",
-                properties={"links": [{"title": "Open in the AWS console", "url": CONSOLE, "targetBlank": True}]},
+                properties={"links": [panels.CONSOLE]},
             ),
             Column("account", "Account", 120),
             Column("region", "Region", 125),

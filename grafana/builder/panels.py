@@ -10,12 +10,21 @@ from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
+from grafana.builder.promql import NEVER, NOT_ON_RECORD
+
 DATASOURCE: Final = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 Panel = stat.Panel | bargauge.Panel | table.Panel | timeseries.Panel | statetimeline.Panel
 
 Steps = Sequence[tuple[float | None, str]]
 """Thresholds: from which value on which colour holds; the first one's value is None."""
+
+CONSOLE: Final = {
+    "title": "Open in the AWS console",
+    "url": "https://${__data.fields.console}/kms/home?region=${__data.fields.Region}#/kms/keys/${__data.fields.key_id}",
+    "targetBlank": True,
+}
+"""A link to the key of a row that has `console`, `key_id` and, for its title, `Region`."""
 
 CALM: Final[Steps] = ((None, "green"),)
 
@@ -89,6 +98,17 @@ def range_map(start: float, text: str, color: str) -> model.RangeMap:
         model.DashboardRangeMapOptions(
             from_val=start, to=None, result=model.ValueMappingResult(text=text, color=color, index=0)
         )
+    )
+
+
+def last_used(width: int) -> "Column":
+    """Build the column of `promql.last_use` as query G."""
+    words = {str(NEVER): ("never", "text"), str(NOT_ON_RECORD): ("not on record", "text")}
+    return Column(
+        "Value #G",
+        "Last used",
+        width,
+        {"unit": "dateTimeFromNow", "mappings": [value_map(words)], "noValue": "unknown", "custom.align": "left"},
     )
 
 

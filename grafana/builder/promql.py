@@ -12,13 +12,17 @@ TARGET: Final = "account_id, region"
 SELECTED: Final = 'account_id=~"$account", region=~"$region"'
 PENDING_STATES: Final = ("PendingDeletion", "PendingReplicaDeletion")
 
+NEVER: Final = 0
+NOT_ON_RECORD: Final = 1
+"""In the place of a last use, in milliseconds: AWS's record of uses has none, and begins with the key, or later."""
+
 BRIDGE: Final = "6h"
 """A gap this long in what is known is taken for an outage of the exporter, not for something that happened to a key."""
 
 
-def target(metric: str) -> str:
-    """Select a metric of targets, once for each target."""
-    return f"max by ({TARGET}) ({metric}{{{SELECTED}}})"
+def target(metric: str, matchers: str = "") -> str:
+    """Select a metric of targets, once for each target, with more `matchers`."""
+    return f"max by ({TARGET}) ({metric}{{{SELECTED}{f', {matchers}' if matchers else ''}}})"
 
 
 def key(metric: str, matchers: str = "", over: str = "", offset: str = "") -> str:
@@ -46,6 +50,16 @@ _OTHER_ALIASES: Final = (
 )
 
 
+def labelled(metric: str, labels: str) -> str:
+    """Select a metric of keys with `labels` of its own; once for each key, also while replicas do not agree.
+
+    A replica that knows the first of the labels is believed before one that does not yet.
+    """
+    by, known = f"{KEY}, {labels}", f'{labels.partition(",")[0]}!=""'
+    either = f"2 * max by ({by}) ({metric}{{{SELECTED}, {known}}}) or max by ({by}) ({metric}{{{SELECTED}}})"
+    return f"(topk by ({KEY}) (1, {either}) unless on ({KEY}) {_OTHER_ALIASES})"
+
+
 def in_state(*states: str, over: str = "", offset: str = "") -> str:
     """Select the keys in one of `states`, with the value 1."""
     return key("kms_key_state", f'state=~"{"|".join(states)}"', over, offset)
@@ -54,6 +68,16 @@ def in_state(*states: str, over: str = "", offset: str = "") -> str:
 def pending(over: str = "", offset: str = "") -> str:
     """Select the keys that are pending, with the value 1; the same keys in each mode of `keys.export`."""
     return in_state(*PENDING_STATES, over=over, offset=offset)
+
+
+def last_use() -> str:
+    """Select the keys whose uses are known: the last use in milliseconds, `NEVER`, or `NOT_ON_RECORD`."""
+    tracked = key("kms_key_usage_tracked_since_timestamp_seconds")
+    never = f"({key('kms_key_created_timestamp_seconds')} >= on ({KEY}) {tracked}) ^ 0 * {NEVER}"
+    return (
+        f"(1000 * {key('kms_key_last_used_timestamp_seconds')} or on ({KEY}) {never}"
+        f" or on ({KEY}) {tracked} ^ 0 * {NOT_ON_RECORD})"
+    )
 
 
 def seconds_left() -> str:
@@ -106,6 +130,11 @@ def counted(by: str, matchers: str = "") -> str:
     selector = f"kms_keys{{{SELECTED}{f', {matchers}' if matchers else ''}}}"
     grouping = f" by ({by})" if by else ""
     return f"sum{grouping} (max by ({TARGET}, key_manager, state) ({selector}))"
+
+
+def by_whom(series: str) -> str:
+    """Shorten `scheduled_by` of people who came through IAM Identity Center to their own name, the session's."""
+    return f'label_replace({series}, "scheduled_by", "$1", "scheduled_by", "AWSReservedSSO_.+/(.+)")'
 
 
 def with_console(series: str) -> str:

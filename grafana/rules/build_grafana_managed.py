@@ -20,7 +20,7 @@ from typing import Any, Final
 import yaml
 
 HERE: Final = Path(__file__).parent
-SOURCES: Final = ("kms-keys.yaml", "kms-coverage.yaml")
+SOURCES: Final = ("kms-keys.yaml", "kms-coverage.yaml", "kms-organization.yaml")
 
 INTERVAL: Final = "1m"
 """How often Grafana evaluates; the durations in the rules are multiples of it."""

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     built = draw.install(asked.cache)
     with tempfile.TemporaryDirectory() as folder:
         end = stage.end_of_week()
-        sys.stderr.write("recording a week of the demo, which takes about three minutes\n")
+        sys.stderr.write("recording a week of the demo, which takes some minutes\n")
         stage.record(Path(folder), end, "--coarse", str(COARSE))
         with stage.prometheus(Path(folder), COARSE, _free_port()) as url:
             for path in sorted(DASHBOARDS.glob("*.json")):

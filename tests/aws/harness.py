@@ -7,7 +7,7 @@ import selectors
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import ExitStack
 from typing import Any, Protocol, TypeVar
 
@@ -90,6 +90,8 @@ class Heard:
         self.named: Counter[str] = Counter()
         self.changes: Counter[str] = Counter()
         self.target_count = 0
+        self.messages: Counter[str] | None = None
+        self.queue: dict[str, float | None] = {}
 
     def request(self, service: str, operation: str, seconds: float) -> None:
         assert service
@@ -111,6 +113,25 @@ class Heard:
 
     def targets(self, count: int) -> None:
         self.target_count = count
+
+    def queue_reading(self, outcomes: Collection[str]) -> None:
+        self.messages = self.messages or Counter(dict.fromkeys(outcomes, 0))
+
+    def queue_message(self, outcome: str) -> None:
+        assert self.messages is not None
+        self.messages[outcome] += 1
+
+    def queue_up(self, up: bool) -> None:
+        self.queue["up"] = float(up)
+
+    def queue_answered(self, at: float) -> None:
+        self.queue["answered"] = at
+
+    def queue_level(self, waiting: int | None, oldest_age: float | None) -> None:
+        self.queue |= {"waiting": waiting, "oldest_age": oldest_age}
+
+    def queue_gone(self) -> None:
+        self.messages, self.queue = None, {}
 
 
 class Workshop:

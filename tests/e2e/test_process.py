@@ -17,6 +17,7 @@ from tests.support.waiting import until
 
 REGIONS = ("eu-west-1", "us-east-1")
 CONFIG = """
+web: {{enable_reload: true}}
 aws: {{regions: [{regions}], connect_timeout: 1s, read_timeout: 1s}}
 refresh: {{interval: 5s, fallback_interval: 5s}}
 """

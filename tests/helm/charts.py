@@ -20,6 +20,9 @@ VALUES: Final = tuple(sorted((ROOT / "tests" / "helm" / "values").glob("*.yaml")
 KUBERNETES: Final = ("1.25", "1.30", "1.33", "1.37")
 """The oldest version that the chart takes, the newest that schemas are to be had for, and some between."""
 
+SHARDS_SINCE: Final = "1.28"
+"""The oldest version that takes several shards."""
+
 RELEASE: Final = "kms"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The dashboards make much YAML."""
@@ -90,10 +93,24 @@ def of_kind(resources: list[Resource], kind: str) -> list[Resource]:
     return [resource for resource in resources if resource["kind"] == kind]
 
 
+def workload_of(resources: list[Resource]) -> Resource:
+    """Return what makes the exporter's pods: a Deployment, or a StatefulSet for several shards."""
+    (found,) = (resource for resource in resources if resource["kind"] in {"Deployment", "StatefulSet"})
+    return found
+
+
 def pod_of(resources: list[Resource]) -> Resource:
     """Return the specification of the exporter's pod."""
-    spec: Resource = only(resources, "Deployment")["spec"]["template"]["spec"]
+    spec: Resource = workload_of(resources)["spec"]["template"]["spec"]
     return spec
+
+
+def versions_for(values: Path) -> tuple[str, ...]:
+    """Return the versions of Kubernetes that a use of the chart is for, the oldest first."""
+    sharding = (yaml.safe_load(values.read_text(encoding="utf-8")) or {}).get("sharding", {})
+    if sharding.get("shards", 1) == 1:
+        return KUBERNETES
+    return (SHARDS_SINCE, *KUBERNETES[1:])
 
 
 def container_of(resources: list[Resource]) -> Resource:

@@ -13,7 +13,9 @@ from tests.support.components import program
 
 FIXED = {
     "KmsAcknowledgementUnmatched": "counts entries that match no key: one is wrong",
+    "KmsQueueDown": "its ten minutes follow from how a queue is polled",
     "KmsRulesBroken": "counts keys that raise no alert: one is wrong",
+    "KmsShardMissing": "counts shards: one is a part of the keys",
     "KmsTargetBlind": "its hour is in its expression four times",
 }
 """Alerts that compare with a number which can't be chosen, and why."""

@@ -9,7 +9,7 @@ import yaml
 
 import exporter
 from helm import build_readme
-from tests.helm.charts import CHART, RELEASE, ROOT, VALUES, Resource, helm, only, render_file
+from tests.helm.charts import CHART, RELEASE, ROOT, VALUES, Resource, helm, only, render_file, workload_of
 from tests.helm.test_rendering import selectors_of
 
 
@@ -69,7 +69,7 @@ def test_an_upgrade_keeps_selectors_and_names(unpacked: Path, values: Path, tmp_
         return resource["kind"], resource["metadata"]["name"], selectors_of(resource)
 
     assert [lasting(resource) for resource in after] == [lasting(resource) for resource in before]
-    assert only(after, "Deployment")["metadata"]["labels"]["app.kubernetes.io/version"] == "9.8.7"
+    assert workload_of(after)["metadata"]["labels"]["app.kubernetes.io/version"] == "9.8.7"
 
 
 def test_the_readme_is_made_from_the_chart_as_it_is() -> None:
@@ -158,3 +158,11 @@ def test_the_notes_say_where_to_scrape_without_the_operator(notes: Notes) -> Non
 def test_the_notes_ask_for_runbooks_where_alerts_have_no_link(notes: Notes) -> None:
     assert "prometheusRule.runbookBaseUrl" in notes.text("demo")
     assert "runbookBaseUrl" not in notes.text("prometheus-operator")
+
+
+def test_the_notes_lead_to_every_shard(notes: Notes) -> None:
+    told = notes.text("sharded")
+    assert "shared between 3 pods" in told
+    assert f"rollout status statefulset/{RELEASE}-kms-exporter" in told
+    assert f"port-forward pod/{RELEASE}-kms-exporter-0 10841:10841" in told
+    assert "statefulset" not in notes.text("defaults")

@@ -8,6 +8,7 @@ import pytest
 from tests.helm.charts import HelmError, render
 
 ROLE = "arn:aws:iam::111122223333:role/KmsExporter"
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/kms-events"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,37 @@ ROLE = "arn:aws:iam::111122223333:role/KmsExporter"
         ),
         ({"config": {"shard": {"index": 1}}}, "config.shard.index is 1, no shard of 1"),
         ({"config": {"shard": {"index": 3, "total": 3}}}, "config.shard.index is 3, no shard of 3"),
+        ({"sharding": {"shards": 0}}, "at '/sharding/shards': minimum: got 0, want 1"),
+        ({"sharding": {"shards": 1001}}, "at '/sharding/shards': maximum: got 1,001, want 1,000"),
+        (
+            {"sharding": {"shards": 3}, "replicaCount": 2},
+            "sharding.shards is 3 and replicaCount is 2; shards share the work and replicas repeat it",
+        ),
+        (
+            {"sharding": {"shards": 3}, "config": {"shard": {"index": 1, "total": 3}}},
+            "sharding.shards is 3 and config.shard is given; each pod is told its own shard",
+        ),
+        ({"sharding": {"shards": 3}, "demo": True}, "demo is on, which emulates an organization inside each pod"),
+        (
+            {"sharding": {"shards": 3}, "config": {"changes": {"sqs_queue_url": QUEUE}}},
+            f"config.changes.sqs_queue_url is {QUEUE} for each of 3 shards",
+        ),
+        (
+            {"sharding": {"shards": 3}, "extraArgs": ["--shard.index=1"]},
+            "extraArgs has --shard.index=1, which would make every pod the same shard",
+        ),
+        (
+            {"sharding": {"shards": 3}, "extraEnv": [{"name": "KMS_EXPORTER_SHARD__TOTAL", "value": "1"}]},
+            "extraEnv has KMS_EXPORTER_SHARD__TOTAL, which would make every pod the same shard",
+        ),
+        (
+            {"sharding": {"shards": 3}, "fullnameOverride": "x" * 53},
+            "has 53 characters, and the pods of a StatefulSet take 52; set fullnameOverride",
+        ),
+        (
+            {"sharding": {"shards": 3}, "podDisruptionBudget": {"enabled": True, "minAvailable": 3}},
+            "podDisruptionBudget allows no pod of 3 to be away, so nodes could never be drained; raise sharding.shards",
+        ),
         ({"config": {"refresh": {"interval": "6m"}}}, "config.refresh.fallback_interval is 5m, shorter than"),
         (
             {"config": {"refresh": {"keep_failed": "59999ms"}}},
@@ -108,6 +140,29 @@ ROLE = "arn:aws:iam::111122223333:role/KmsExporter"
             "serviceAccount.create is false, so its annotations and labels would be nowhere",
         ),
         ({"networkPolicy": {"enabled": True, "awsCidrs": []}}, "networkPolicy lets nothing out to AWS"),
+        ({"webConfig": {"content": {"tls_config": {}}}}, "/webConfig/content': additional properties 'tls_config' not"),
+        (
+            {"webConfig": {"existingSecret": "x", "content": {"rate_limit": {"interval": "1s", "burst": 1}}}},
+            "webConfig.existingSecret and webConfig.content are both given",
+        ),
+        ({"webConfig": {"tlsSecret": "x"}}, "webConfig.tlsSecret is given without a web configuration that uses it"),
+        (
+            {"webConfig": {"existingSecret": "x"}, "config": {"web": {"config_file": "/web.yml"}}},
+            "webConfig and config.web.config_file are both given",
+        ),
+        ({"webConfig": {"existingSecret": "x", "probePort": 10841}}, "probes can't have port 10841"),
+        (
+            {"serviceMonitor": {"enabled": True, "tlsConfig": {"insecureSkipVerify": True}}},
+            "serviceMonitor.scheme must be https, since tlsConfig is given",
+        ),
+        (
+            {"podMonitor": {"enabled": True}, "webConfig": {"content": {"tls_server_config": {"cert_file": "x"}}}},
+            "podMonitor.scheme must be https, since webConfig.content has TLS",
+        ),
+        (
+            {"serviceMonitor": {"enabled": True}, "webConfig": {"content": {"basic_auth_users": {"a": "b"}}}},
+            "serviceMonitor.basicAuth is empty, and webConfig.content lets nobody in without a password",
+        ),
         ({"extraArgs": ["--web.listen_address=:9100"]}, "extraArgs has --web.listen_address=:9100, of which ports"),
         (
             {"extraEnv": [{"name": "KMS_EXPORTER_WEB__TELEMETRY_PATH", "value": "/x"}]},
@@ -133,6 +188,12 @@ def test_all_impossible_combinations_are_told_at_once(tmp_path: Path) -> None:
     assert all(word in str(refused.value) for word in ("nobody knows", "of its own", "scraped twice"))
 
 
+def test_shards_are_refused_where_a_pod_is_not_told_its_index(tmp_path: Path) -> None:
+    with pytest.raises(HelmError) as refused:
+        render({"sharding": {"shards": 3}}, tmp_path, kubernetes="1.27")
+    assert "takes Kubernetes 1.28 or newer, where a pod is told its index; this is v1.27.0" in str(refused.value)
+
+
 def test_no_refusal_shows_an_external_id(tmp_path: Path) -> None:
     account = {"role_arn": ROLE, "external_id": "s3cret-value"}
     with pytest.raises(HelmError) as refused:
@@ -149,6 +210,9 @@ def test_no_refusal_shows_an_external_id(tmp_path: Path) -> None:
         {"serviceMonitor": {"enabled": True, "interval": "1m", "scrapeTimeout": "60s"}},
         {"replicaCount": 2, "podDisruptionBudget": {"enabled": True, "minAvailable": "50%"}},
         {"networkPolicy": {"enabled": True, "awsCidrs": []}, "demo": True},
+        {"sharding": {"shards": 3}, "podDisruptionBudget": {"enabled": True, "minAvailable": 2}},
+        {"sharding": {"shards": 3}, "config": {"changes": {"sqs_queue_url": f"{QUEUE}-{{shard}}"}}},
+        {"sharding": {"shards": 1}, "replicaCount": 2},
     ],
 )
 def test_what_works_together_is_no_mistake(values: dict[str, Any], tmp_path: Path) -> None:

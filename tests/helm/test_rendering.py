@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.helm.charts import CHART, KUBERNETES, VALUES, Resource, helm, of_kind, render, render_file
+from tests.helm.charts import CHART, VALUES, Resource, helm, of_kind, render, render_file, versions_for, workload_of
 from tests.support.components import cannot_run
 
 OPERATOR = ("ServiceMonitor", "PodMonitor", "PrometheusRule")
@@ -48,11 +48,17 @@ def test_lint_has_nothing_to_say(values: Path) -> None:
 
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(), re.DOTALL))
 def test_every_example_of_the_readme_can_be_installed(block: str, tmp_path: Path) -> None:
-    assert of_kind(render(yaml.safe_load(block), tmp_path), "Deployment")
+    assert workload_of(render(yaml.safe_load(block), tmp_path))
 
 
-@EVERY_USE
-@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize(
+    ("values", "version"),
+    [
+        pytest.param(values, version, id=f"{values.stem}-{version}")
+        for values in VALUES
+        for version in versions_for(values)
+    ],
+)
 def test_kubernetes_takes_the_resources(values: Path, version: str) -> None:
     try:
         import kubernetes_validate  # noqa: PLC0415 - may be missing on a laptop
@@ -103,7 +109,7 @@ def test_no_resource_is_there_twice(values: Path) -> None:
 @EVERY_USE
 def test_what_selects_pods_selects_the_exporters_and_tells_no_version(values: Path) -> None:
     resources = render_file(values)
-    labels = next(iter(of_kind(resources, "Deployment")))["spec"]["template"]["metadata"]["labels"]
+    labels = workload_of(resources)["spec"]["template"]["metadata"]["labels"]
     for resource in resources:
         for selector in selectors_of(resource):
             assert selector.items() <= labels.items()

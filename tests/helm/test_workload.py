@@ -38,14 +38,38 @@ def test_the_pod_gets_no_token_and_no_variables_of_services(values: Path) -> Non
 
 
 @EVERY_USE
-def test_every_probe_and_service_port_leads_to_the_port_that_is_listened_on(values: Path) -> None:
+def test_every_probe_and_service_port_leads_to_a_port_that_is_listened_on(values: Path) -> None:
     resources = render_file(values)
-    (port,) = container_of(resources)["ports"]
-    assert port["name"] == "http"
-    (of_service,) = only(resources, "Service")["spec"]["ports"]
-    assert of_service["targetPort"] == "http"
+    for service in of_kind(resources, "Service"):
+        assert [of_service["targetPort"] for of_service in service["spec"]["ports"]] == ["http"]
+    ports = [port["name"] for port in container_of(resources)["ports"]]
+    assert ports in (["http"], ["http", "probes"])
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        assert container_of(resources).get(probe, {}).get("httpGet", {"port": "http"})["port"] == "http"
+        assert container_of(resources).get(probe, {}).get("httpGet", {"port": ports[-1]})["port"] == ports[-1]
+
+
+def test_probes_need_no_certificate_and_no_password() -> None:
+    container = container_of(render_file(VALUES[0].with_name("web-config.yaml")))
+    assert "--web.probe_address=:10842" in container["args"]
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {"http": 10841, "probes": 10842}
+
+
+def test_probes_follow_the_address_of_the_configuration() -> None:
+    container = container_of(render_file(VALUES[0].with_name("web-config-from-secret.yaml")))
+    assert not [flag for flag in container["args"] if flag.startswith("--web.probe_address")]
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {"http": 10841, "probes": 9001}
+
+
+def test_the_web_configuration_is_in_a_secret_and_nowhere_else() -> None:
+    resources = render_file(VALUES[0].with_name("web-config.yaml"))
+    secret = only(resources, "Secret")
+    assert "basic_auth_users" in secret["stringData"]["web.yml"]
+    assert [resource["kind"] for resource in resources if "basic_auth_users" in str(resource)] == ["Secret"]
+    volumes = {volume["name"]: volume for volume in pod_of(resources)["volumes"]}
+    assert volumes["web"]["secret"]["secretName"] == secret["metadata"]["name"]
+    assert volumes["tls"]["secret"]["secretName"] == "kms-exporter-tls"
+    mounts = {mount["name"]: mount for mount in container_of(resources)["volumeMounts"]}
+    assert not [name for name, mount in mounts.items() if "subPath" in mount]  # which would never change
 
 
 def test_only_readiness_depends_on_aws() -> None:

@@ -113,7 +113,8 @@ def test_the_member_role_trusts_the_exporter_alone(external_id):
 
 @pytest.mark.parametrize("partition", PARTITIONS)
 def test_the_hub_with_everything_may_what_all_the_policies_say(partition):
-    granted = resolved("hub-policy.yaml", "Policy", partition, ListAccounts="true")
+    queues = f"arn:{partition}:sqs:*:*:kms-exporter-events*"
+    granted = resolved("hub-policy.yaml", "Policy", partition, ListAccounts="true", AskConfig="true", QueueArn=queues)
     assert granted["PolicyDocument"]["Statement"] == [
         statement for feature in FEATURES for statement in policy(feature, partition)["Statement"]
     ]

@@ -14,7 +14,7 @@ from tests.support.components import program
 PACKAGES = "opt/kms-exporter/lib/python3.13/site-packages"
 BUILD_TOOLS = ("pip", "pip3", "cc", "gcc", "g++", "clang", "ld", "as", "make", "git", "curl", "wget")
 NEEDED_MODELS = {
-    "kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail",  # what the exporter calls
+    "kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail", "config",  # what the exporter calls
     "sso", "sso-oidc", "signin",  # what boto3's credential chain may call
 }  # fmt: skip
 MEGABYTE = 1_000_000

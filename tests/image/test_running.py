@@ -10,6 +10,7 @@ import pytest
 import exporter
 from exporter.demo.scenario import demo_world
 from exporter.demo.server import EmulatorServer, environment
+from tests.support.certificates import authority, dns
 from tests.support.processes import free_port
 from tests.support.waiting import until
 
@@ -23,7 +24,7 @@ for module in pkgutil.walk_packages(exporter.__path__, "exporter."):
 """
 CREDENTIAL_CHAIN = """
 import boto3
-called = ("kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail")
+called = ("kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail", "config")
 for service in (*called, "sso", "sso-oidc", "signin"):
     boto3.Session().client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
     print(service)
@@ -122,6 +123,26 @@ def test_it_is_healthy_wherever_a_file_has_it_listen(engine, built, emulator, tm
     serve = ("serve", "--config", "/kms.yaml")
     with engine.container(built.id, *serve, env=environment(emulator.url), volume=f"{file}:/kms.yaml:ro") as container:
         ready(Running(engine, container, port)).healthy()
+
+
+TLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+CLIENTS = "  client_ca_file: ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n"
+
+
+@pytest.mark.parametrize("clients", ["", CLIENTS], ids=["tls", "mtls"])
+def test_it_is_healthy_behind_tls(engine, built, emulator, tmp_path, clients):
+    ca = authority()
+    ca.write(tmp_path, "ca")
+    ca.issue("server", dns("localhost")).write(tmp_path, "server")
+    (tmp_path / "web.yml").write_text(TLS + clients)
+    for path in (tmp_path, *tmp_path.iterdir()):
+        path.chmod(0o755)
+    flags = [f"--web.listen_address=127.0.0.1:{free_port()}", "--web.config_file=/web/web.yml"]
+    flags += [f"--web.probe_address=127.0.0.1:{free_port()}"] if clients else []
+    env = environment(emulator.url)
+    with engine.container(built.id, "serve", *flags, env=env, volume=f"{tmp_path}:/web:ro") as container:
+        until(lambda: "event=listening" in engine.log(container), within=30)
+        Running(engine, container, port=0).healthy()
 
 
 def test_the_demo_is_healthy_beside_the_aws_that_it_emulates(engine, built):

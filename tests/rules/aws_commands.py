@@ -1,4 +1,4 @@
-"""Reads `aws ...` command lines out of documents and holds them to botocore's models, as the AWS CLI is made of."""
+"""Reads command lines out of documents and holds those of `aws` to botocore's models, which the AWS CLI is made of."""
 
 import re
 import shlex
@@ -22,15 +22,15 @@ def shell_blocks(markdown: str) -> list[str]:
     return [found[2] for found in _FENCE.finditer(markdown)]
 
 
-def aws_commands(script: str) -> Iterator[list[str]]:
-    """Yield the words of each `aws` command of a script, wherever it stands (in a loop, in `$(...)`)."""
+def commands(program: str, script: str) -> Iterator[list[str]]:
+    """Yield the words of each command of a script that calls `program`, wherever it stands (in a loop, in `$(...)`)."""
     lexer = shlex.shlex(script.replace("\\\n", " ").replace("\n", " ;\n"), posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     command: list[str] = []
     for word in [*lexer, ";"]:
         if set(word) <= _ENDS:
-            if "aws" in command:
-                yield command[command.index("aws") :]
+            if program in command:
+                yield command[command.index(program) :]
             command = []
         else:
             command.append(word)

@@ -1,6 +1,5 @@
 """What the exporter declares: each of its metrics with its labels."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -18,17 +17,9 @@ from exporter.telemetry import Telemetry
 SCRAPE_LABELS: Final = frozenset({"job", "instance"})
 """What Prometheus adds to each series; what else it may add (pod, namespace) no rule may rely on."""
 
-ANNOUNCED: Final[Mapping[str, frozenset[str]]] = {
-    "kms_key_deletion_acknowledged": frozenset({"account_id", "region", "key_id"}),
-    "kms_key_deletion_info": frozenset(
-        {"account_id", "region", "key_id", "scheduled_by", "acknowledged_by", "reason", "ticket"}
-    ),
-}
-"""In the metrics contract and used by the rules before the exporter tells them: an entry goes when it does."""
-
 
 def declared_metrics() -> dict[str, frozenset[str]]:
-    """Return the labels of every sample by its name, those of `ANNOUNCED` not among them."""
+    """Return the labels of every sample by its name."""
     telemetry = Telemetry(CollectorRegistry(), version="", revision="", loaded_at=0)
     families: tuple[Family[Any], ...] = (
         *KEY_FAMILIES,

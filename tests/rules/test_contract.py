@@ -6,12 +6,12 @@ import promql_parser as promql
 import pytest
 import yaml
 
-from tests.rules.declared import ANNOUNCED, SCRAPE_LABELS, declared_metrics, tagged_metrics
+from tests.rules.declared import SCRAPE_LABELS, declared_metrics, tagged_metrics
 from tests.rules.paths import PROMTOOL_TESTS
 from tests.rules.promql_labels import LabelReader, Labels, UnknownLabelError, UnknownMetricError, metrics_of
 from tests.rules.rule_files import ALERTS, RECORDING, Rule, identity, labels_used
 
-IDENTIFYING: Final = frozenset({"account_id", "region", "key_id", "service", "operation"})
+IDENTIFYING: Final = frozenset({"account_id", "region", "key_id", "service", "operation", "source"})
 """The labels that may tell one alert from another; any other would make a second alert of the same thing."""
 
 DECLARED: Final = declared_metrics()
@@ -22,9 +22,8 @@ def _metric_labels(recorded: dict[str, Labels]) -> LabelReader:
     def labels(metric: str) -> Labels:
         if metric in recorded:
             return recorded[metric]
-        for known in (DECLARED, ANNOUNCED):
-            if metric in known:
-                return known[metric] | SCRAPE_LABELS
+        if metric in DECLARED:
+            return DECLARED[metric] | SCRAPE_LABELS
         raise UnknownMetricError(f"nobody declares {metric}")
 
     return LabelReader(labels, lambda metric, label: metric in TAGGED and label.startswith("tag_"))
@@ -79,7 +78,7 @@ def _optional(rule: Rule) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=identity)
-def test_alert_is_told_apart_by_nothing_but_account_region_key_and_request(rule: Rule) -> None:
+def test_alert_is_told_apart_by_nothing_but_where_it_is_and_what_was_asked(rule: Rule) -> None:
     removed = {name for name, value in rule["labels"].items() if value == ""}
     assert READER.of(rule["expr"]) - removed <= IDENTIFYING
 
@@ -87,12 +86,6 @@ def test_alert_is_told_apart_by_nothing_but_account_region_key_and_request(rule:
 @pytest.mark.parametrize("rule", RECORDING, ids=identity)
 def test_recorded_series_does_not_depend_on_what_scraped_it(rule: Rule) -> None:
     assert not READER.of(rule["expr"]) & SCRAPE_LABELS
-
-
-def test_announced_metrics_are_used_and_not_declared_yet() -> None:
-    used = frozenset().union(*(metrics_of(rule["expr"]) for rule in (*RECORDING, *ALERTS)))
-    assert ANNOUNCED.keys() <= used
-    assert not ANNOUNCED.keys() & DECLARED.keys()
 
 
 def test_every_recorded_series_is_used() -> None:
@@ -137,7 +130,6 @@ def test_promtool_tests_feed_series_as_the_exporter_writes_them(file: str, serie
     if selector.name in RECORDED:
         assert labels <= RECORDED[selector.name]
         return
-    expected = DECLARED.get(selector.name) or ANNOUNCED.get(selector.name)
-    assert expected is not None or selector.name in DECLARED, f"{file}: nobody declares {selector.name}"
+    assert selector.name in DECLARED, f"{file}: nobody declares {selector.name}"
     tags = {label for label in labels if selector.name in TAGGED and label.startswith("tag_")}
-    assert labels - tags == (expected or frozenset()) | SCRAPE_LABELS
+    assert labels - tags == DECLARED[selector.name] | SCRAPE_LABELS

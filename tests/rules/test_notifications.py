@@ -38,6 +38,10 @@ class Channels:
         """Return the events that PagerDuty got for an account."""
         return [post.body for post in self.posts.all() if post.path == "/pagerduty" and account in str(post.body)]
 
+    def posts_about(self, account: str) -> list[Post]:
+        """Return what came of an account by webhook: pages and messages."""
+        return [post for post in self.posts.all() if account in json.dumps(post.body)]
+
     def page(self, account: str, action: str = "trigger") -> dict[str, Any]:
         """Return the first event that PagerDuty gets for an account."""
 
@@ -135,7 +139,7 @@ def test_who_did_it_and_who_approved_it_are_told_when_known(channels: Channels) 
     post_alerts(channels.url, [alert("KmsKeyDeletionScheduled", "100000000003", severity="info")])
     text = part(channels.mail("100000000003"), "plain")
     assert "Scheduled by: arn:aws:iam::100000000003:role/Deployer" in text
-    assert 'Acknowledged by: key-administrators, reason "retired", ticket SEC-7' in text
+    assert 'Declared intended by: key-administrators, reason "retired", ticket SEC-7' in text
 
 
 def test_text_from_aws_stays_text(channels: Channels) -> None:
@@ -169,6 +173,51 @@ def test_several_keys_are_counted_in_the_headline(channels: Channels) -> None:
     many = [alert("KmsKeyDeletionSoon", "100000000006", key=f"key-{number}") for number in range(3)]
     post_alerts(channels.url, many)
     assert channels.page("100000000006")["payload"]["summary"] == "3 KMS keys will be destroyed in account 100000000006"
+
+
+def test_key_of_several_alerts_counts_once_in_the_headline(channels: Channels) -> None:
+    account = "100000000012"
+    several = [alert(name, account) for name in ("KmsKeyDeletionImminent", "KmsKeyPendingDeletionDeniedUse")]
+    post_alerts(channels.url, several)
+    event = channels.page(account)
+    assert event["payload"]["summary"] == f"KMS key k1 ({account}, eu-west-1) will be destroyed in 0.5 days"
+    firing = event["payload"]["custom_details"]["firing"]
+    assert "is missed: 3 uses failed since its deletion was scheduled" in firing
+    assert firing.count("Runbook: ") == 2
+    assert channels.message(account)["title"] == f"CRITICAL: {event['payload']['summary']}"
+    post_alerts(channels.url, [*several, alert("KmsKeyDeletionSoon", account, key="other")])
+    grown = channels.message(account, containing="other")
+    assert grown["title"] == f"CRITICAL: 2 KMS keys will be destroyed in account {account}"
+
+
+def test_denied_uses_take_the_place_of_the_use_before(channels: Channels) -> None:
+    account = "100000000013"
+    post_alerts(
+        channels.url,
+        [alert("KmsKeyPendingDeletionInUse", account), alert("KmsKeyPendingDeletionDeniedUse", account)],
+    )
+    event = channels.page(account)
+    assert "is missed: 3 uses failed" in event["payload"]["summary"]
+    assert "though it was in use" not in event["payload"]["custom_details"]["firing"]
+
+
+def test_acknowledged_deletion_goes_to_mail_alone_until_the_key_is_used(channels: Channels) -> None:
+    account = "100000000014"
+    post_alerts(channels.url, [alert("KmsKeyDeletionScheduled", account, severity="info")])
+    assert "Declared intended by: key-administrators" in part(channels.mail(account), "plain")
+    assert not channels.posts_about(account)
+    post_alerts(channels.url, [alert("KmsKeyPendingDeletionInUse", account)])
+    firing = channels.page(account)["payload"]["custom_details"]["firing"]
+    assert "Scheduled by: Deployer/build-42, 1970-01-10 00:00:00 +0000 UTC" in firing
+    assert "Last used: 1970-01-04 00:00:00 +0000 UTC" in firing
+    assert "Denied uses since it was scheduled: none seen" in firing
+    assert "kms-exporter cancel-deletion arn:aws:kms:eu-west-1:" in firing
+
+
+def test_what_is_not_known_is_told_as_unknown(channels: Channels) -> None:
+    post_alerts(channels.url, [alert("KmsKeyDeletionImminent", "100000000015")])
+    firing = channels.page("100000000015")["payload"]["custom_details"]["firing"]
+    assert "Scheduled by: unknown\nLast used: unknown\nDenied uses since it was scheduled: unknown" in firing
 
 
 def test_loss_of_a_key_is_a_page_of_its_own_and_silences_the_warnings_of_it(channels: Channels) -> None:
@@ -237,6 +286,10 @@ def test_other_keys_and_other_concerns_are_not_silenced(channels: Channels) -> N
         ({"alertname": "KmsKeyDeletionSoon", "severity": "critical"}, "kms-page"),
         ({"alertname": "KmsKeyDeletionScheduled", "severity": "warning"}, "kms-chat"),
         ({"alertname": "KmsKeyDeletionScheduled", "severity": "info"}, "kms-mail"),
+        ({"alertname": "KmsKeyDeleted", "severity": "info"}, "kms-mail"),
+        ({"alertname": "KmsKeyPendingDeletionInUse", "severity": "critical"}, "kms-page"),
+        ({"alertname": "KmsEvidenceUnavailable", "severity": "warning"}, "kms-chat"),
+        ({"alertname": "KmsAcknowledgementUnmatched", "severity": "info"}, "kms-mail"),
     ],
 )
 def test_severity_decides_who_is_told(labels: dict[str, str], receiver: str) -> None:

@@ -55,8 +55,9 @@ def test_alert_says_what_it_must(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in ALERTS if rule["labels"]["concern"] == "deletion"], ids=identity)
-def test_alert_of_a_deletion_has_both_commands(rule: Rule) -> None:
+def test_alert_of_a_deletion_has_the_command_and_both_of_the_aws_cli(rule: Rule) -> None:
     description = rule["annotations"]["description"]
+    assert "\nkms-exporter cancel-deletion " in description
     for command in ("cancel-key-deletion", "enable-key"):
         assert f"aws kms {command} --region " in description
 

@@ -1,13 +1,15 @@
-"""Every alert has a runbook, its links lead somewhere, and its commands are ones that the AWS CLI takes."""
+"""Every alert has a runbook, its links lead somewhere, and its commands are ones that the programs take."""
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.rules.aws_commands import aws_commands, mistakes, shell_blocks
+from tests.rules.aws_commands import commands, mistakes, shell_blocks
+from tests.rules.own_commands import own_mistakes
 from tests.rules.paths import ROOT, RUNBOOKS
 from tests.rules.rule_files import ALERT_NAMES, ALERTS, identity
 
@@ -31,20 +33,33 @@ def _anchors(markdown: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def _commands() -> list[tuple[str, str]]:
+def _commands(program: str) -> list[tuple[str, str]]:
+    """Return the calls of a program in all pages and alerts, each with the name of where it stands."""
     found = [
-        (page.name, " ".join(command))
+        (page.name, shlex.join(command))
         for page in PAGES
         for block in shell_blocks(page.read_text())
-        for command in aws_commands(block)
+        for command in commands(program, block)
     ]
-    return found + [
-        (identity(rule), " ".join(command))
-        for rule in ALERTS
-        for line in rule["annotations"]["description"].splitlines()
-        if line.startswith("aws ")
-        for command in aws_commands(re.sub(r"\{\{.*?\}\}", "X", line))
-    ]
+    return sorted(
+        {
+            *found,
+            *(
+                (identity(rule), shlex.join(command))
+                for rule in ALERTS
+                for line in rule["annotations"]["description"].splitlines()
+                if line.startswith(f"{program} ")
+                for command in commands(program, _filled(line))
+            ),
+        }
+    )
+
+
+def _filled(line: str) -> str:
+    """Return a line of an annotation with variables in the place of its templates."""
+    for template, variable in {"{{ . }}": "$ARN", "{{ $labels.account_id }}": "$ACCOUNT"}.items():
+        line = line.replace(template, variable)
+    return re.sub(r"\{\{.*?\}\}", "X", line)
 
 
 def test_every_alert_has_its_runbook_and_no_runbook_is_left_over() -> None:
@@ -93,9 +108,20 @@ def test_runbook_is_short_enough_to_be_read_at_night(page: Path) -> None:
     assert len(text.split()) < 450
 
 
-@pytest.mark.parametrize(("where", "command"), sorted(set(_commands())))
+@pytest.mark.parametrize(("where", "command"), _commands("aws"))
 def test_command_is_one_that_the_aws_cli_takes(where: str, command: str) -> None:
-    assert not mistakes(command.split()), where
+    assert not mistakes(shlex.split(command)), where
+
+
+@pytest.mark.parametrize(("where", "command"), _commands("kms-exporter"))
+def test_command_is_one_that_the_exporter_takes(where: str, command: str) -> None:
+    assert not own_mistakes(shlex.split(command)), where
+
+
+@pytest.mark.parametrize("name", ABOUT_DELETION)
+def test_runbook_of_a_deletion_saves_the_key_with_the_exporter_or_leads_to_where_that_is(name: str) -> None:
+    page = (RUNBOOKS / f"{name}.md").read_text()
+    assert "kms-exporter cancel-deletion" in page or "deletion-steps.md#4-cancel-and-enable" in page
 
 
 @pytest.mark.parametrize(
@@ -111,11 +137,25 @@ def test_what_is_taken_for_a_mistake(command: str, mistake: str) -> None:
     assert mistake in mistakes(command.split())
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "kms-exporter cancel-deletion $ARN",
+        "kms-exporter cancel-deletion --all-unacknowledged $ARN --reason r",
+        "kms-exporter cancel-deletion $ARN --reason r --recrod f",
+        "kms-exporter cancel $ARN --reason r",
+        "kms-exporter check --output pdf",
+    ],
+)
+def test_what_is_taken_for_a_mistake_of_our_own(command: str) -> None:
+    assert own_mistakes(command.split())
+
+
 def test_commands_are_found_in_loops_and_substitutions() -> None:
     script = (
         'for K in $(aws kms list-keys --output text); do\n  aws kms enable-key \\\n    --key-id "$K" && echo\ndone\n'
     )
-    assert list(aws_commands(script)) == [
+    assert list(commands("aws", script)) == [
         ["aws", "kms", "list-keys", "--output", "text"],
         ["aws", "kms", "enable-key", "--key-id", "$K"],
     ]

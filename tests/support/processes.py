@@ -116,13 +116,13 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, targets: Sequence[str]) -> Iterator[Prometheus]:
-    """Run Prometheus, scraping `targets` (`host:port`) every second."""
+def prometheus(folder: Path, targets: Sequence[str], how: str = "scheme: http") -> Iterator[Prometheus]:
+    """Run Prometheus, scraping `targets` (`host:port`) every second; `how` is more of the scrape's configuration."""
     config = folder / "prometheus.yml"
     config.write_text(
         "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
         "scrape_configs:\n"
-        f"- {{job_name: kms, static_configs: [{{targets: {list(targets)}}}]}}\n"
+        f"- {{job_name: kms, {how}, static_configs: [{{targets: {list(targets)}}}]}}\n"
     )
     port = free_port()
     command = [

@@ -1,5 +1,6 @@
 """The web application in front of a made-up exporter, and on loopback."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from exporter.errors import ConfigError
 from exporter.exposition.renderer import Renderer
 from exporter.model import Key, Keys, Snapshot, Target, TargetState
 from exporter.telemetry import Telemetry
+from exporter.web.connection import Connection
 from tests.support.snapshots import NOW
 from tests.support.waiting import until
 
@@ -48,9 +50,9 @@ class FakeExporter:
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
+def served(app: ASGIApp, connection: type[asyncio.Protocol] = Connection) -> Iterator[str]:
     """Serve `app` on a free port of this machine; give its URL."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, ws="none", lifespan="off", log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, http=connection, ws="none", lifespan="off", log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

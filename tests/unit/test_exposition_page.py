@@ -25,7 +25,23 @@ from exporter.exposition.families import (
 )
 from exporter.exposition.negotiation import Format
 from exporter.exposition.renderer import Renderer
-from exporter.model import PENDING_STATES, Deletion, Key, Keys, Snapshot, Target, TargetState, Tombstone, Unreadable
+from exporter.model import (
+    PENDING_STATES,
+    Deletion,
+    DeniedUses,
+    Evidence,
+    Grants,
+    Key,
+    Keys,
+    Scheduling,
+    Snapshot,
+    Target,
+    TargetState,
+    Tombstone,
+    Unreadable,
+    Usage,
+    UsageCase,
+)
 
 DAY = 86_400.0
 NOW = 1_790_000_000.0
@@ -125,10 +141,27 @@ class PlainCollector:
             yield "kms_key_deletion_days_left", {}, round((key.deletion.at - self._now) / DAY, 6)
         if key.deletion is not None and key.deletion.window is not None:
             yield "kms_key_deletion_window_seconds", {}, key.deletion.window
-        if key.key_id in keys.scheduled_at:
-            yield "kms_key_deletion_scheduled_timestamp_seconds", {}, keys.scheduled_at[key.key_id]
+        yield from self._of_evidence(keys, key)
         if key.material_expires_at is not None:
             yield "kms_key_material_expires_timestamp_seconds", {}, key.material_expires_at
+
+    def _of_evidence(self, keys: Keys, key: Key) -> Iterator[tuple[str, dict[str, str], float]]:
+        evidence = keys.evidence.get(key.key_id, Evidence())
+        scheduled_at = evidence.scheduling.at if evidence.scheduling else keys.scheduled_at.get(key.key_id)
+        if scheduled_at is not None:
+            yield "kms_key_deletion_scheduled_timestamp_seconds", {}, scheduled_at
+        if key.state in PENDING_STATES:
+            by = evidence.scheduling.by if evidence.scheduling else ""
+            yield "kms_key_deletion_info", {"scheduled_by": by}, 1
+            yield "kms_key_deletion_acknowledged", {}, 0
+        if evidence.usage and evidence.usage.last_used_at is not None:
+            yield "kms_key_last_used_timestamp_seconds", {}, evidence.usage.last_used_at
+        if evidence.usage and evidence.usage.tracked_since is not None:
+            yield "kms_key_usage_tracked_since_timestamp_seconds", {}, evidence.usage.tracked_since
+        if evidence.grants:
+            yield "kms_key_grants", {}, evidence.grants.count
+        if evidence.denied_uses:
+            yield "kms_key_deletion_denied_uses", {}, evidence.denied_uses.count
 
 
 def readable(text: str) -> str:
@@ -166,6 +199,16 @@ def some_keys(draw: st.DrawFn, key_id: str) -> Key:
     )
 
 
+evidence = st.builds(
+    Evidence,
+    scheduling=st.none() | st.builds(Scheduling, moments, by=texts.map(readable)),
+    usage=st.none()
+    | st.builds(Usage, st.sampled_from(UsageCase), tracked_since=st.none() | moments, last_used_at=st.none() | moments),
+    grants=st.none() | st.builds(Grants, st.integers(0, 9)),
+    denied_uses=st.none() | st.builds(DeniedUses, st.integers(0, 9)),
+)
+
+
 @st.composite
 def keys_of_a_target(draw: st.DrawFn) -> Keys:
     ids = draw(st.lists(key_ids, unique=True, max_size=6))
@@ -176,6 +219,7 @@ def keys_of_a_target(draw: st.DrawFn) -> Keys:
         scheduled_at={key_id: draw(moments) for key_id in ids[:1]},
         cancelled_at={key_id: draw(moments) for key_id in ids[1:2]},
         tombstones={key_id: Tombstone(draw(some_keys(key_id)), draw(moments)) for key_id in gone},
+        evidence={key_id: draw(evidence) for key_id in ids[:3]},
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from exporter.exposition.chunks import CHUNK_KEYS
@@ -64,6 +65,20 @@ def test_until_new_keys_are_rendered_the_page_is_served_with_its_own_snapshot() 
     assert 'kms_key_deletion_days_left{account_id="111122223333",region="eu-west-1",key_id="b"} 0' in text
     assert 'kms_exporter_target_up{account_id="111122223333",region="eu-west-2"} 1' in text
     assert "kms_exporter_snapshot_timestamp_seconds 1790000060" in text
+
+
+@pytest.mark.parametrize("learn", ["scrape", "update"])
+def test_until_new_keys_are_rendered_targets_are_told_as_they_were_last_and_not_as_old_as_the_page(learn: str) -> None:
+    renderer = new_renderer()
+    first = snapshot(1, TargetState(IRELAND, keys=keys("a"), up=True, last_success=NOW), taken_at=NOW)
+    renderer.update(first)
+    failing = replace(first, taken_at=NOW + 3600, targets=(replace(first.targets[0], up=False),))
+    if learn == "scrape":
+        scraped(renderer, failing)
+    else:
+        renderer.update(failing)
+    second = snapshot(2, TargetState(IRELAND, keys=keys("b"), up=True), taken_at=NOW + 3601)
+    assert scraped(renderer, second) == scraped(renderer, failing)
 
 
 def test_the_same_keys_are_not_rendered_twice() -> None:

@@ -134,6 +134,14 @@ def test_libraries_that_log_requests_are_silent_below_warning(text_log: Log, out
     assert out.getvalue() == ""
 
 
+def test_a_request_that_is_none_is_no_line_of_the_log(text_log: Log, out: io.StringIO) -> None:
+    assert text_log
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    assert out.getvalue() == ""
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application")
+    assert "Exception in ASGI application" in out.getvalue()
+
+
 def test_they_are_as_silent_as_everything_else_when_only_errors_are_wanted(out: io.StringIO) -> None:
     start_logging(level="error", form="text", stream=out)
     logging.getLogger("botocore").warning("careful")

@@ -20,6 +20,9 @@ def test_each_value_is_shown_with_its_source() -> None:
 web:
   listen_address: 0.0.0.0:10841                        # default
   telemetry_path: /metrics                             # default
+  config_file: ''                                      # default
+  probe_address: ''                                    # default
+  enable_reload: false                                 # default
   runbook_url: ''                                      # default
 aws:
   regions:                                             # flag --aws.regions

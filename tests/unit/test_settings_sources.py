@@ -272,7 +272,8 @@ def test_a_section_variable_that_is_no_object_is_refused(text: str, reason: str)
         ("KMS_EXPORTER_AWS_ORGANIZATION_ENABLED", "did you mean KMS_EXPORTER_AWS__ORGANIZATION__ENABLED?"),
         ("KMS_EXPORTER_INTERVAL", "did you mean KMS_EXPORTER_REFRESH__INTERVAL?"),
         ("kms_exporter_log__level", "did you mean KMS_EXPORTER_LOG__LEVEL?"),
-        ("KMS_EXPORTER_CONFIGURATION_FILE", "names are KMS_EXPORTER_CONFIG and KMS_EXPORTER_SECTION__OPTION"),
+        ("KMS_EXPORTER_CONFIG_FILE", "did you mean KMS_EXPORTER_CONFIG?"),
+        ("KMS_EXPORTER_SOMETHING", "names are KMS_EXPORTER_CONFIG and KMS_EXPORTER_SECTION__OPTION"),
         ("KMS_EXPORTER_", "names are KMS_EXPORTER_CONFIG and KMS_EXPORTER_SECTION__OPTION"),
     ],
 )

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.acknowledgements import Acknowledgements
 from exporter.model import Deletion, Key, Snapshot, Target, TargetState
-from exporter.web.app import create_app
+from exporter.web.app import create_app, create_probes
 from exporter.web.metrics import INLINE_SAMPLES, INLINE_TARGETS
 from tests.support.declaring import rule
 from tests.support.serving import FakeExporter
@@ -164,6 +164,11 @@ class TestHealth:
         response = client.get("/readyz")
         assert (response.status_code, response.text) == (503, "not ready\n")
 
+    @pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/keys", "/-/reload", "/healthz/"])
+    def test_the_listener_for_probes_answers_nothing_else(self, exporter: FakeExporter, path: str) -> None:
+        client = Client(create_probes(exporter))
+        assert [client.get(probe).status_code for probe in ("/healthz", "/readyz", path)] == [200, 200, 404]
+
     def test_health_does_not_wait_for_readiness(self, client: Client, exporter: FakeExporter) -> None:
         exporter.is_ready = False
         assert client.get("/healthz").status_code == 200
@@ -175,6 +180,15 @@ class TestHealth:
 
 
 class TestReload:
+    @pytest.fixture
+    def client(self, exporter: FakeExporter) -> Client:
+        return Client(create_app(exporter, enable_reload=True))
+
+    def test_it_is_off_unless_it_is_enabled(self, exporter: FakeExporter) -> None:
+        response = Client(create_app(exporter)).post("/-/reload")
+        assert (response.status_code, exporter.reloads) == (403, 0)
+        assert "web.enable_reload" in response.text
+
     def test_a_reload_is_done_and_said(self, client: Client, exporter: FakeExporter) -> None:
         response = client.post("/-/reload")
         assert (response.status_code, response.text) == (200, "reloaded\n")

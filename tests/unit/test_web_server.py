@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.server import serve
+from exporter.web.server import Probes, serve
 
 PATIENCE = 20.0
 
@@ -176,6 +176,13 @@ def test_an_address_that_is_taken_is_told_in_one_line() -> None:
         f"web.listen_address: can't listen on 127.0.0.1:{port}: Address already in use; "
         "it takes an address of this machine and a free port"
     )
+
+
+def test_a_taken_address_for_probes_is_told_by_its_own_name() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        probes = Probes(unused, "127.0.0.1", taken.getsockname()[1], unused)
+        with pytest.raises(ConfigError, match=r"^web\.probe_address: can't listen on 127\.0\.0\.1:"):
+            serve(unused, "127.0.0.1", 0, listening=unused, hangup=unused, probes=probes)
 
 
 def test_an_address_of_another_machine_is_told_in_one_line() -> None:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from exporter.demo.keys import Alias
-from exporter.demo.services import kms_changes, kms_grants, kms_use
+from exporter.demo.services import kms_changes, kms_grants, kms_upkeep, kms_use
 from exporter.demo.services.base import Answer, Call, Code, Service, json_codes
 from exporter.demo.services.kms_keys import find_key, find_own_key
 from exporter.demo.services.kms_metadata import metadata
@@ -61,6 +61,7 @@ SERVICE: Final = Service(
         "ListResourceTags": list_resource_tags,
         **kms_changes.OPERATIONS,
         **kms_grants.OPERATIONS,
+        **kms_upkeep.OPERATIONS,
         **kms_use.OPERATIONS,
     },
 )

@@ -189,7 +189,10 @@ def _lines(details: ErrorDetails, path: str, document: Document) -> Iterator[str
     elif details["type"] == "extra_forbidden":
         known = _members(_field_at(location[:-1]))
         near = nearest(str(location[-1]), known)
-        yield line(name, "", origin, f"is no field; did you mean {near}?" if near else "is no field", ", ".join(known))
+        if near:
+            yield line(name, "", origin, f"is no field; did you mean {near}?")
+        else:
+            yield line(name, "", origin, "is no field", ", ".join(known))
     else:
         # Only errors of this package's own checks say more than what is accepted.
         reason = str(details["ctx"]["error"]) if details["type"] == "value_error" else "is refused"
@@ -204,8 +207,8 @@ def _origin(path: str, document: Document, location: Location) -> str:
 
 def _shown(location: Location, value: object) -> str:
     """Show a value, unless it is a secret or may have one in it."""
-    plain = isinstance(value, str) and location[0] != "basic_auth_users" and location[-1] not in ("key", "cert")
-    return quote(value) if plain else _MASK
+    hidden = len(location) == 1 or location[0] == "basic_auth_users" or location[-1] in ("key", "cert", "client_ca")
+    return _MASK if hidden else quote(value)
 
 
 def _field_at(location: Location) -> FieldInfo:

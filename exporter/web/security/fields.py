@@ -124,7 +124,9 @@ def _go_duration(value: object) -> object:
 ClientAuth = Annotated[str, AfterValidator(_client_auth), Kind("policy", f"one of {', '.join(_CLIENT_AUTH)}")]
 Version = Annotated[str, AfterValidator(_version), Kind("version", f"one of {', '.join(_VERSIONS)}")]
 Cipher = Annotated[
-    str, AfterValidator(_cipher), Kind("cipher suite", f"any of {', '.join((*CIPHERS, *TLS13_CIPHERS))}")
+    str,
+    AfterValidator(_cipher),
+    Kind("cipher suite", "Go's name of a secure suite, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
 ]
 Curve = Annotated[str, AfterValidator(_curve), Kind("curve", f"one of {', '.join(CURVES)}")]
 OneCurve = AfterValidator(_one_curve)
@@ -134,6 +136,6 @@ BcryptHash = Annotated[SecretStr, AfterValidator(_bcrypt), Kind("hash", "a bcryp
 HeaderText = Annotated[
     str, BeforeValidator(_blank), AfterValidator(_header_text), Kind("header", "printable ASCII text, or nothing")
 ]
-NoSniff = Annotated[HeaderText, AfterValidator(_nosniff), Kind("header", "nosniff, or nothing")]
-Frame = Annotated[HeaderText, AfterValidator(_frame), Kind("header", "deny, sameorigin, or nothing")]
+NoSniff = Annotated[str, BeforeValidator(_blank), AfterValidator(_nosniff), Kind("header", "nosniff, or nothing")]
+Frame = Annotated[str, BeforeValidator(_blank), AfterValidator(_frame), Kind("header", "deny, sameorigin, or nothing")]
 GoDuration = Annotated[float, BeforeValidator(_go_duration), Kind("duration", "a duration such as 1s, 500ms or 1m30s")]

@@ -45,6 +45,9 @@ tells. All mistakes are told at once.
 {{- if ge (int $shard.index) (int ($shard.total | default 1)) }}
   {{- $wrong = append $wrong (printf "config.shard.index is %d, no shard of %d; they are counted from 0" (int $shard.index) (int ($shard.total | default 1))) }}
 {{- end }}
+{{- if include "kms-exporter.sharded" . }}
+  {{- $wrong = concat $wrong (include "kms-exporter.shardingChecks" . | fromJsonArray) }}
+{{- end }}
 {{- range $aws | dig "accounts" list }}
   {{- if .external_id }}
     {{- $wrong = append $wrong (printf "config.aws.accounts: the external id for %s would end up in a ConfigMap; put the list of accounts into a Secret and name it in accountsSecret" .role_arn) }}
@@ -52,6 +55,22 @@ tells. All mistakes are told at once.
 {{- end }}
 {{- if and $values.accountsSecret.name (dig "aws" "accounts" list $values.config) }}
   {{- $wrong = append $wrong "accountsSecret and config.aws.accounts are both given; the Secret would hide the list: use one of them" }}
+{{- end }}
+{{- with $values.webConfig }}
+{{- if and .existingSecret .content }}
+  {{- $wrong = append $wrong "webConfig.existingSecret and webConfig.content are both given; the Secret is the whole web configuration: use one of them" }}
+{{- end }}
+{{- if and .tlsSecret (not (include "kms-exporter.webConfig" $)) }}
+  {{- $wrong = append $wrong "webConfig.tlsSecret is given without a web configuration that uses it; name its files in webConfig.content" }}
+{{- end }}
+{{- if and (include "kms-exporter.webConfig" $) (dig "web" "config_file" "" $values.config) }}
+  {{- $wrong = append $wrong "webConfig and config.web.config_file are both given; use one of them" }}
+{{- end }}
+{{- end }}
+{{- with include "kms-exporter.probePort" . }}
+{{- if eq . (include "kms-exporter.port" $) }}
+  {{- $wrong = append $wrong (printf "probes can't have port %s, which everything else has; choose another one" .) }}
+{{- end }}
 {{- end }}
 {{- if and $values.configSecret.name $values.config }}
   {{- $wrong = append $wrong "configSecret and config are both given; the Secret is the whole configuration: use one of them" }}
@@ -67,6 +86,12 @@ tells. All mistakes are told at once.
   {{- if and .enabled .interval .scrapeTimeout (gt (include "kms-exporter.milliseconds" .scrapeTimeout | int) (include "kms-exporter.milliseconds" .interval | int)) }}
     {{- $wrong = append $wrong (printf "%s.scrapeTimeout is %s, longer than its interval of %s; the operator would leave it out" $monitor .scrapeTimeout .interval) }}
   {{- end }}
+  {{- if and .enabled (ne .scheme "https") (or .tlsConfig $values.webConfig.content.tls_server_config) }}
+    {{- $wrong = append $wrong (printf "%s.scheme must be https, since %s" $monitor (ternary "tlsConfig is given" "webConfig.content has TLS" (not (empty .tlsConfig)))) }}
+  {{- end }}
+  {{- if and .enabled (not .basicAuth) $values.webConfig.content.basic_auth_users }}
+    {{- $wrong = append $wrong (printf "%s.basicAuth is empty, and webConfig.content lets nobody in without a password" $monitor) }}
+  {{- end }}
   {{- end }}
 {{- end }}
 {{- if and (not $values.serviceAccount.create) (or $values.serviceAccount.annotations $values.serviceAccount.labels) }}
@@ -78,7 +103,7 @@ tells. All mistakes are told at once.
 {{- end }}
 {{- end }}
 {{- if and $values.podDisruptionBudget.enabled (eq (include "kms-exporter.blocksDrains" .) "true") }}
-  {{- $wrong = append $wrong (printf "podDisruptionBudget allows no pod of %d to be away, so nodes could never be drained; raise replicaCount or maxUnavailable" (int $values.replicaCount)) }}
+  {{- $wrong = append $wrong (printf "podDisruptionBudget allows no pod of %d to be away, so nodes could never be drained; raise %s or maxUnavailable" (include "kms-exporter.pods" . | int) (ternary "sharding.shards" "replicaCount" (eq (include "kms-exporter.sharded" .) "true"))) }}
 {{- end }}
 {{- $rolling := $values.strategy.rollingUpdate | default dict }}
 {{- if and (eq $values.strategy.type "Recreate") $rolling }}
@@ -92,9 +117,48 @@ tells. All mistakes are told at once.
 {{- end }}
 {{- end }}
 
+{{/* What is wrong with several shards, as JSON. */}}
+{{- define "kms-exporter.shardingChecks" -}}
+{{- $values := .Values }}
+{{- $shards := int $values.sharding.shards }}
+{{- $wrong := list }}
+{{- if semverCompare "<1.28-0" .Capabilities.KubeVersion.Version }}
+  {{- $wrong = append $wrong (printf "sharding.shards is %d, which takes Kubernetes 1.28 or newer, where a pod is told its index; this is %s: install a release for each shard, with config.shard" $shards .Capabilities.KubeVersion.Version) }}
+{{- end }}
+{{- if ne (int $values.replicaCount) 1 }}
+  {{- $wrong = append $wrong (printf "sharding.shards is %d and replicaCount is %d; shards share the work and replicas repeat it: leave out replicaCount, and install a second release where each shard shall have a replica" $shards (int $values.replicaCount)) }}
+{{- end }}
+{{- if $values.config.shard }}
+  {{- $wrong = append $wrong (printf "sharding.shards is %d and config.shard is given; each pod is told its own shard: use one of them" $shards) }}
+{{- end }}
+{{- range $values.extraArgs }}
+  {{- if hasPrefix "--shard." . }}
+    {{- $wrong = append $wrong (printf "extraArgs has %s, which would make every pod the same shard; leave it to sharding.shards" .) }}
+  {{- end }}
+{{- end }}
+{{- range $values.extraEnv }}
+  {{- if hasPrefix "KMS_EXPORTER_SHARD__" .name }}
+    {{- $wrong = append $wrong (printf "extraEnv has %s, which would make every pod the same shard; leave it to sharding.shards" .name) }}
+  {{- end }}
+{{- end }}
+{{- if $values.demo }}
+  {{- $wrong = append $wrong (printf "sharding.shards is %d and demo is on, which emulates an organization inside each pod; leave out sharding" $shards) }}
+{{- end }}
+{{- with dig "changes" "sqs_queue_url" "" $values.config }}
+  {{- if not (contains "{shard}" .) }}
+    {{- $wrong = append $wrong (printf "config.changes.sqs_queue_url is %s for each of %d shards; what one takes out of it the others never see: give each a queue of its own, and say {shard} where their names differ" . $shards) }}
+  {{- end }}
+{{- end }}
+{{- $name := include "kms-exporter.fullname" . }}
+{{- if gt (len $name) 52 }}
+  {{- $wrong = append $wrong (printf "the name %s has %d characters, and the pods of a StatefulSet take 52; set fullnameOverride" $name (len $name)) }}
+{{- end }}
+{{- toJson $wrong }}
+{{- end }}
+
 {{- define "kms-exporter.blocksDrains" -}}
 {{- $budget := .Values.podDisruptionBudget }}
-{{- $replicas := int .Values.replicaCount }}
+{{- $replicas := include "kms-exporter.pods" . | int }}
 {{- if ne (toString $budget.minAvailable) "" }}
 {{- $least := toString $budget.minAvailable }}
 {{- if hasSuffix "%" $least }}{{ ge (trimSuffix "%" $least | int | mul $replicas | add 99) (mul $replicas 100) }}{{ else }}{{ ge (int $budget.minAvailable) $replicas }}{{ end }}

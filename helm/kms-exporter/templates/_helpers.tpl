@@ -53,6 +53,27 @@ metadata:
   {{- end }}
 {{- end }}
 
+{{/* Shards. */}}
+
+{{- define "kms-exporter.sharded" -}}
+{{- if gt (int .Values.sharding.shards) 1 }}true{{ end }}
+{{- end }}
+
+{{/* How many pods there are. */}}
+{{- define "kms-exporter.pods" -}}
+{{- if include "kms-exporter.sharded" . }}{{ .Values.sharding.shards }}{{ else }}{{ .Values.replicaCount }}{{ end }}
+{{- end }}
+
+{{/* The headless Service, which gives each shard a name of its own: NAME-0.SERVICE.NAMESPACE.svc. */}}
+{{- define "kms-exporter.shardsService" -}}
+{{- printf "%s-shards" (include "kms-exporter.fullname" .) }}
+{{- end }}
+
+{{/* Marks the Service that a ServiceMonitor leaves out, since the other one has the same pods. */}}
+{{- define "kms-exporter.notScraped" -}}
+prometheus.io/service-monitor: "false"
+{{- end }}
+
 {{- define "kms-exporter.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
 {{- .Values.serviceAccount.name | default (include "kms-exporter.fullname" .) }}
@@ -79,6 +100,29 @@ metadata:
 
 {{- define "kms-exporter.telemetryPath" -}}
 {{- dig "web" "telemetry_path" "/metrics" .Values.config }}
+{{- end }}
+
+{{/* Not empty while the chart brings a web configuration. */}}
+{{- define "kms-exporter.webConfig" -}}
+{{- if or .Values.webConfig.content .Values.webConfig.existingSecret }}true{{ end }}
+{{- end }}
+
+{{/* The port that probes go to, empty where it is that of everything else. */}}
+{{- define "kms-exporter.probePort" -}}
+{{- with dig "web" "probe_address" "" .Values.config }}
+{{- regexFind "[0-9]+$" . }}
+{{- else }}
+{{- if include "kms-exporter.webConfig" . }}{{ int .Values.webConfig.probePort }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* A probe as the values have it, led to the port that probes go to. */}}
+{{- define "kms-exporter.probe" -}}
+{{- $probe := deepCopy .probe }}
+{{- if and (include "kms-exporter.probePort" .root) (eq (dig "httpGet" "port" "" $probe | toString) "http") }}
+{{- $_ := set $probe.httpGet "port" "probes" }}
+{{- end }}
+{{- toYaml $probe }}
 {{- end }}
 
 {{/* The spread of the pods: what the values say, each with the pods' selector, else over nodes and zones. */}}

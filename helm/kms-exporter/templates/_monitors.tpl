@@ -13,6 +13,17 @@ interval: {{ . }}
 {{- with .monitor.scrapeTimeout }}
 scrapeTimeout: {{ . }}
 {{- end }}
+{{- with .monitor.scheme }}
+scheme: {{ . }}
+{{- end }}
+{{- with .monitor.tlsConfig }}
+tlsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .monitor.basicAuth }}
+basicAuth:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .monitor.relabelings }}
 relabelings:
   {{- toYaml . | nindent 2 }}
@@ -31,6 +42,12 @@ namespaceSelector:
 selector:
   matchLabels:
     {{- include "kms-exporter.selectorLabels" .root | nindent 4 }}
+  {{- if include "kms-exporter.sharded" .root }}
+  matchExpressions:
+    {{- range $label, $value := include "kms-exporter.notScraped" .root | fromYaml }}
+    - {key: {{ $label }}, operator: NotIn, values: [{{ quote $value }}]}
+    {{- end }}
+  {{- end }}
 {{- with .monitor.jobLabel }}
 jobLabel: {{ . }}
 {{- end }}

@@ -17,13 +17,13 @@ variable "exporter_role_name" {
 }
 
 variable "features" {
-  description = "Which of iam/policies the role gets: core, deletions and tags for its own account; organization; hub to enter others."
+  description = "Which of iam/policies the role gets: core, deletions and tags for its own account; organization; config; queue; hub to enter others."
   type        = set(string)
   default     = ["core", "deletions", "tags"]
 
   validation {
-    condition     = length(setsubtract(var.features, ["core", "deletions", "tags", "organization", "hub"])) == 0
-    error_message = "core, deletions, tags, organization and hub may be chosen."
+    condition     = length(setsubtract(var.features, ["core", "deletions", "tags", "organization", "config", "queue", "hub"])) == 0
+    error_message = "core, deletions, tags, organization, config, queue and hub may be chosen."
   }
 }
 
@@ -33,6 +33,12 @@ variable "member_role_name" {
   default     = "KmsExporter"
 }
 
+variable "queue_name" {
+  description = "Name of the queue that changes.sqs_queue_url names, with * at its end for those of several shards; for the feature queue."
+  type        = string
+  default     = "kms-exporter-events*"
+}
+
 data "aws_partition" "current" {}
 
 resource "aws_iam_role_policy" "feature" {
@@ -40,9 +46,13 @@ resource "aws_iam_role_policy" "feature" {
   name     = "kms-exporter-${each.value}"
   role     = var.exporter_role_name
   policy = replace(
-    # Any partition, also one that iam/policies has no folder for.
-    replace(file("${path.module}/../../policies/aws/${each.value}.json"), "arn:aws:", "arn:${data.aws_partition.current.partition}:"),
-    ":role/KmsExporter",
-    ":role/${var.member_role_name}",
+    replace(
+      # Any partition, also one that iam/policies has no folder for.
+      replace(file("${path.module}/../../policies/aws/${each.value}.json"), "arn:aws:", "arn:${data.aws_partition.current.partition}:"),
+      ":role/KmsExporter",
+      ":role/${var.member_role_name}",
+    ),
+    ":kms-exporter-events*",
+    ":${var.queue_name}",
   )
 }

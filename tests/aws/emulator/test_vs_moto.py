@@ -4,6 +4,7 @@ Every difference is listed below with its reason, and a test fails when one come
 of moto 5.2.5: it has no paging, no state errors and few facts of newer API models.
 """
 
+import json
 import logging
 import re
 from contextlib import ExitStack, suppress
@@ -226,6 +227,23 @@ def test_tags_are_alike(compare):
         yield side.outcome(kms.list_resource_tags, KeyId=key)
 
     assert compare(script) == set()
+
+
+def test_policy_and_rotation_are_alike(compare):
+    known = {
+        "KeyId": "moto leaves it out of the rotation status",
+        "PolicyName": "moto leaves it out",
+    }
+
+    def script(side):
+        kms = side.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        policy = kms.get_key_policy(KeyId=key, PolicyName="default")
+        policy["Policy"] = json.loads(policy["Policy"])
+        yield side.outcome(lambda: policy)
+        yield side.outcome(kms.get_key_rotation_status, KeyId=key)
+
+    assert compare(script) == known.keys()
 
 
 def test_grants_are_alike(compare):

@@ -20,6 +20,11 @@ def about(**parts: Any) -> dict[Target, frozenset[str]]:
     return dict(read_notice(text(api_call(**parts))).about)
 
 
+def notification(message: Any) -> dict[str, Any]:
+    """Return what SNS makes of a message."""
+    return {"Type": "Notification", "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:kms", "Message": message}
+
+
 def without(member: str, **parts: Any) -> dict[str, Any]:
     whole = api_call(**parts)
     del whole[member]
@@ -90,6 +95,10 @@ class TestEventsOfKms:
         assert read_notice(text(sent)) == Notice("KMS CMK Rotation")
 
 
+def test_an_event_may_come_through_sns() -> None:
+    assert read_notice(json.dumps(notification(text(api_call())))) == read_notice(text(api_call()))
+
+
 def test_an_event_of_another_service_is_about_no_key() -> None:
     assert not read_notice(text(api_call() | {"source": "aws.s3", "detail": {"bucket": {}}})).about
 
@@ -106,7 +115,8 @@ POISON = {
     "a number": "17",
     "nothing at all": "null",
     "a list of events": text([api_call()]),
-    "an event inside a notification of SNS": json.dumps({"Type": "Notification", "Message": text(api_call())}),
+    "a notification of SNS about something else": json.dumps({"Type": "Notification", "Message": "Hello!"}),
+    "a notification within a notification": json.dumps(notification(json.dumps(notification(text(api_call()))))),
     **{f"without {member}": text(without(member)) for member in ("source", "detail-type", "detail")},
     "a bare id without an account": text(without("account", arns=(), requestParameters={"keyId": KEY_ID})),
     "a number for the account": text(api_call() | {"account": 111122223333}),

@@ -1,0 +1,329 @@
+"""The same keys found by this and by others, side by side on one emulator: time, memory, requests.
+
+python -m benchmarks.neighbours [--size KEYSxREGIONS ...] [--latency 0.015] [--runs 5] [--sample 10] [--without NAME ...]
+
+Each way is a process of its own, from its start to its end, one after the other. Cloud Custodian, Prowler and the aws
+command line come from environments of their own, which `make bench` installs; one that is not there is left out. The
+exporter's rows are medians by wall time, the others' are single runs. The aws command line, a process for each key, is
+asked for a few keys only, and the rest is extrapolated.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.running import Emulator, emulator
+from exporter import __version__
+from exporter.demo.scenario import REGIONS
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = HERE.parent / ".cache"
+HEADINGS = ("", "wall", "CPU", "peak memory", "requests", "pending keys found")
+PENDING_OF = 40
+"""One key in so many is pending deletion."""
+POLICY = """
+policies:
+  - name: pending
+    resource: aws.kms-key
+    filters:
+      - KeyState: PendingDeletion
+"""
+NO_EVIDENCE = ("--changes.cloudtrail=false", "--deletions.last_usage=false", "--deletions.grants=false")
+AWS = "aws"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is to look at; keys are per region."""
+
+    keys: int
+    regions: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Size":
+        """Read `KEYSxREGIONS`."""
+        return cls(*map(int, text.split("x")))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The regions."""
+        return REGIONS[: self.regions]
+
+    @property
+    def pending(self) -> int:
+        """The keys to be found in all regions."""
+        return self.keys // PENDING_OF * self.regions
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What looking once took.
+
+    Attributes:
+        wall: seconds, as `cpu`.
+        peak: MB of the largest process.
+        requests: of any kind, to any service.
+        found: keys found pending deletion; None where not all were looked at.
+    """
+
+    wall: float
+    cpu: float
+    peak: float
+    requests: int
+    found: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A program that finds the keys.
+
+    Attributes:
+        command: gets the regions and an empty folder.
+        found: gets the folder and what was printed; returns how many keys were found pending.
+        status: with which it ends when it found some.
+    """
+
+    name: str
+    command: Callable[[Sequence[str], Path], list[str]]
+    found: Callable[[Path, bytes], int]
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Somebody else's program.
+
+    Attributes:
+        folder: of its environment.
+        package: what it is installed as.
+        program: what it is run as.
+    """
+
+    folder: str
+    package: str
+    program: str
+    title: str
+
+    @property
+    def path(self) -> Path:
+        """The program."""
+        return ENVIRONMENTS / self.folder / "bin" / self.program
+
+    def version(self) -> str:
+        """Return the installed version."""
+        ask = f"from importlib.metadata import version; print(version({self.package!r}))"
+        command = [self.path.with_name("python"), "-c", ask]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+CUSTODIAN = Neighbour("custodian", "c7n", "custodian", "Cloud Custodian")
+PROWLER = Neighbour("prowler", "prowler", "prowler", "Prowler")
+AWSCLI = Neighbour("awscli", "awscli", "aws", "aws command line")
+
+
+def flags(name: str, values: Sequence[str]) -> list[str]:
+    """Return a flag once for each value."""
+    return [word for value in values for word in (name, value)]
+
+
+def one_pass() -> Way:
+    """Return the service's first full pass, with the whole of each request quota."""
+    return Way(
+        "kms-exporter, first full pass",
+        lambda regions, _: [sys.executable, str(HERE / "one_pass.py"), *regions],
+        lambda _, output: json.loads(output)["pending"],
+    )
+
+
+def check(name: str, *options: str) -> Way:
+    """Return `kms-exporter check`."""
+    command = [sys.executable, "-m", "exporter", "check", "--output", "json", *options]
+    return Way(
+        f"`kms-exporter check`, {name}",
+        lambda regions, _: [*command, *flags("--region", regions)],
+        lambda _, output: json.loads(output)["summary"]["pending"],
+        status=1,
+    )
+
+
+def custodian() -> Way:
+    """Return Cloud Custodian with a policy that filters the keys by state."""
+
+    def command(regions: Sequence[str], folder: Path) -> list[str]:
+        policy = folder / "policy.yml"
+        policy.write_text(POLICY)
+        options = ["run", "-s", str(folder), "--cache-period", "0", *flags("--region", regions)]
+        return [str(CUSTODIAN.path), *options, str(policy)]
+
+    def found(folder: Path, _: bytes) -> int:
+        return sum(len(json.loads(file.read_text())) for file in folder.rglob("resources.json"))
+
+    return Way(f"{CUSTODIAN.title} {CUSTODIAN.version()}", command, found)
+
+
+def prowler() -> Way:
+    """Return Prowler with the one of its checks that is about this."""
+
+    def command(regions: Sequence[str], folder: Path) -> list[str]:
+        options = ["--checks", "kms_cmk_not_deleted_unintentionally", "--region", *regions, "--no-banner"]
+        report = ["--output-formats", "json-ocsf", "--output-directory", str(folder), "--output-filename", "found"]
+        return [str(PROWLER.path), "aws", *options, *report, "--ignore-exit-code-3"]
+
+    def found(folder: Path, _: bytes) -> int:
+        findings = json.loads((folder / "found.ocsf.json").read_text())
+        return sum(finding["status_code"] == "FAIL" for finding in findings)
+
+    return Way(f"{PROWLER.title} {PROWLER.version()}, one check", command, found)
+
+
+def run(
+    aws: Emulator, command: Sequence[str], folder: Path, *, status: int = 0, extra: Mapping[str, str] | None = None
+) -> tuple[Spent, bytes]:
+    """Run a command in a folder that is its home too; return what it took and what it printed.
+
+    Raises:
+        SystemExit: it ended with another status.
+    """
+    with tempfile.NamedTemporaryFile() as report:
+        before = aws.requests().total()
+        launcher = [sys.executable, "-I", "-S", str(HERE / "spent.py"), report.name]
+        env = {**aws.env, "HOME": str(folder), **(extra or {})}
+        done = subprocess.run([*launcher, *command], env=env, cwd=folder, check=True, capture_output=True)
+        spent = json.load(report)
+    if spent.pop("status") != status:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout.decode()}\n{done.stderr.decode()}")
+    return Spent(**spent, requests=aws.requests().total() - before), done.stdout
+
+
+def look(aws: Emulator, way: Way, size: Size) -> Spent:
+    """Let a way find the keys.
+
+    Raises:
+        SystemExit: it found others than there are.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        spent, output = run(aws, way.command(size.names, folder), folder, status=way.status)
+        found = way.found(folder, output)
+    if found != size.pending:
+        raise SystemExit(f"{way.name}: found {found} keys pending deletion, there are {size.pending}")
+    return replace(spent, found=found)
+
+
+def median(runs: Sequence[Spent]) -> Spent:
+    """Return the run in the middle by wall time."""
+    middle = statistics.median_low(spent.wall for spent in runs)
+    return next(spent for spent in runs if spent.wall == middle)
+
+
+def loop(aws: Emulator, size: Size, sample: int) -> Spent:
+    """Extrapolate what a shell loop over `aws kms describe-key` takes, from a few keys of one region."""
+
+    def ask(*words: str) -> tuple[Spent, bytes]:
+        command = [str(AWSCLI.path), "kms", *words, "--region", size.names[0], "--output", "json"]
+        return run(aws, command, folder)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ask("list-keys", "--max-items", "1")  # what Python compiles and the disk reads only once
+        listing, output = ask("list-keys")
+        keys = [key["KeyId"] for key in json.loads(output)["Keys"]][:sample]
+        described = [ask("describe-key", "--key-id", key)[0] for key in keys]
+
+    def all_in_all(of: Callable[[Spent], float]) -> float:
+        return size.regions * (of(listing) + size.keys * statistics.fmean(map(of, described)))
+
+    return Spent(
+        wall=all_in_all(lambda spent: spent.wall),
+        cpu=all_in_all(lambda spent: spent.cpu),
+        peak=max(spent.peak for spent in (listing, *described)),
+        requests=round(all_in_all(lambda spent: spent.requests)),
+    )
+
+
+def rows(
+    aws: Emulator, size: Size, *, runs: int, sample: int, there: Sequence[Neighbour]
+) -> Iterator[tuple[str, Spent]]:
+    """Yield a row for each way, ours first."""
+    ours = (
+        one_pass(),
+        check("states and dates only, whole quota", "--aws.request_rate=1", *NO_EVIDENCE),
+        check("default settings: also who, last use, grants"),
+    )
+    for way in ours:
+        yield way.name, median([look(aws, way, size) for _ in range(runs)])
+    if CUSTODIAN in there:
+        way = custodian()
+        yield way.name, look(aws, way, size)
+    if PROWLER in there:
+        way = prowler()
+        yield way.name, look(aws, way, size)
+    if AWSCLI in there:
+        keys = min(sample, size.keys)
+        name = f"{AWSCLI.title} {AWSCLI.version()} in a loop, extrapolated from {keys} keys"
+        yield name, loop(aws, size, keys)
+
+
+def line(name: str, spent: Spent, first: Spent) -> str:
+    """Return a row of the table, with ratios to the first one."""
+
+    def times(of: Callable[[Spent], float]) -> str:
+        return "" if spent is first else f" ({of(spent) / of(first):.1f}×)"
+
+    cells = (
+        name,
+        f"{spent.wall:.1f} s{times(lambda each: each.wall)}",
+        f"{spent.cpu:.1f} s{times(lambda each: each.cpu)}",
+        f"{spent.peak:.0f} MB{times(lambda each: each.peak)}",
+        f"{spent.requests:,}",
+        "not all asked for" if spent.found is None else f"{spent.found}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def installed(without: Sequence[str]) -> Iterator[Neighbour]:
+    """Yield the neighbours that are there and wanted; say which are not."""
+    for each in (CUSTODIAN, PROWLER, AWSCLI):
+        if each.folder in without:
+            print(f"{each.title} is left out, as asked.")
+        elif each.path.exists():
+            yield each
+        else:
+            target = f".cache/{each.folder}/installed"
+            print(f"{each.title} is left out: it is not installed; `make {target}` does it.")
+
+
+def main() -> None:
+    """Print a table for each size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", nargs="+", type=Size.parse, default=[Size(1000, 1), Size(1000, 4)])
+    parser.add_argument("--latency", type=float, default=0.015, help="of every answer of AWS, in seconds")
+    parser.add_argument("--runs", type=int, default=5, help="of the exporter's rows")
+    parser.add_argument("--sample", type=int, default=10, help="keys that the aws command line is asked for")
+    parser.add_argument("--without", nargs="+", default=[], choices=["custodian", "prowler", "awscli"])
+    options = parser.parse_args()
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    print(f"{today}, kms-exporter {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores")
+    there = tuple(installed(options.without))
+    for size in options.size:
+        print(f"\n{size.regions} x {size.keys:,} keys, AWS answers in {options.latency * 1000:.0f} ms\n")
+        print(f"| {' | '.join(HEADINGS)} |\n|---|{'---:|' * (len(HEADINGS) - 1)}", flush=True)
+        with emulator(keys=size.keys, regions=size.regions, pending=size.keys // PENDING_OF) as aws:
+            aws.post("faults", fault="latency", seconds=options.latency)
+            first: Spent | None = None
+            for name, spent in rows(aws, size, runs=options.runs, sample=options.sample, there=there):
+                first = first or spent
+                print(line(name, spent, first), flush=True)
+
+
+if __name__ == "__main__":
+    main()
