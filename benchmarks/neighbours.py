@@ -1,6 +1,7 @@
 """The same keys found by this and by others, side by side on one emulator: time, memory, requests.
 
-python -m benchmarks.neighbours [--size KEYSxREGIONS ...] [--latency 0.015] [--runs 5] [--sample 10] [--without NAME ...]
+python -m benchmarks.neighbours [--size KEYSxREGIONS ...] [--latency 0.015] [--runs 5] [--sample 10]
+                                [--without NAME ...]
 
 Each way is a process of its own, from its start to its end, one after the other. Cloud Custodian, Prowler and the aws
 command line come from environments of their own, which `make bench` installs; one that is not there is left out. The
@@ -277,7 +278,7 @@ def line(name: str, spent: Spent, first: Spent) -> str:
     """Return a row of the table, with ratios to the first one."""
 
     def times(of: Callable[[Spent], float]) -> str:
-        return "" if spent is first else f" ({of(spent) / of(first):.1f}×)"
+        return "" if spent is first else f" ({of(spent) / of(first):.1f} times)"
 
     cells = (
         name,
