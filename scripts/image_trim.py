@@ -1,6 +1,7 @@
-"""Deletes the API models of botocore that the exporter never loads: 25 of its 28 MB. Run by the Dockerfile.
+"""Deletes what the exporter never loads: API models of botocore, and the languages of pygments. Run by the Dockerfile.
 
-What is called is known from the code: every `Operation` of `exporter.aws` names its service.
+What is called is known from the code: every `Operation` of `exporter.aws` names its service. Pygments comes with rich,
+which colours source code with it: tables and progress bars do without.
 """
 
 import importlib
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import botocore
+import pygments.lexers
 
 import exporter.aws
 from exporter.aws.calls import Operation
@@ -28,7 +30,7 @@ def operations() -> Iterator[Operation]:
 
 
 def main() -> None:
-    """Delete the folder of every other service; the files beside them (endpoints, partitions) stay."""
+    """Delete the folder of every other service, and every language; what finds them stays."""
     kept = CREDENTIALS | {operation.service for operation in operations()}
     data = Path(botocore.__file__).parent / "data"
     if missing := kept - {folder.name for folder in data.iterdir()}:
@@ -36,6 +38,9 @@ def main() -> None:
     for folder in data.iterdir():
         if folder.is_dir() and folder.name not in kept:
             shutil.rmtree(folder)
+    for lexer in Path(pygments.lexers.__file__).parent.glob("*.py"):
+        if lexer.name not in {"__init__.py", "_mapping.py"}:
+            lexer.unlink()
 
 
 if __name__ == "__main__":

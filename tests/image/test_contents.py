@@ -14,7 +14,7 @@ from tests.support.components import program
 PACKAGES = "opt/kms-exporter/lib/python3.13/site-packages"
 BUILD_TOOLS = ("pip", "pip3", "cc", "gcc", "g++", "clang", "ld", "as", "make", "git", "curl", "wget")
 NEEDED_MODELS = {
-    "kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail", "config",  # what the exporter calls
+    "kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail", "config", "sqs",  # what is called
     "sso", "sso-oidc", "signin",  # what boto3's credential chain may call
 }  # fmt: skip
 MEGABYTE = 1_000_000
@@ -106,9 +106,9 @@ def test_every_dependency_is_to_be_had_for_the_platform(platform, tmp_path):
     assert [name for name in compiled if PLATFORMS[platform] not in name] == []
 
 
-def test_it_adds_less_than_60_megabytes_to_its_base(engine, built):
+def test_it_adds_less_than_65_megabytes_to_its_base(engine, built):
     added = engine.inspect("image", built.id)["Size"] - engine.inspect("image", built.base)["Size"]
-    assert 0 < added < 60 * MEGABYTE
+    assert 0 < added < 65 * MEGABYTE
 
 
 def test_the_same_sources_give_the_same_layers(engine, built):

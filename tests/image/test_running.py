@@ -24,7 +24,7 @@ for module in pkgutil.walk_packages(exporter.__path__, "exporter."):
 """
 CREDENTIAL_CHAIN = """
 import boto3
-called = ("kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail", "config")
+called = ("kms", "resourcegroupstaggingapi", "organizations", "ec2", "sts", "cloudtrail", "config", "sqs")
 for service in (*called, "sso", "sso-oidc", "signin"):
     boto3.Session().client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
     print(service)
@@ -172,4 +172,4 @@ def test_nothing_that_a_command_imports_is_missing(engine, built):
 def test_every_aws_service_that_may_be_called_is_known(engine, built):
     with engine.container(built.id, "-c", CREDENTIAL_CHAIN, env={}, entrypoint=PYTHON) as container:
         assert int(engine.podman("wait", container)) == 0
-        assert len(engine.podman("logs", container).split()) == 9
+        assert len(engine.podman("logs", container).split()) == 11
