@@ -55,15 +55,20 @@ screenshots: $(VENV)/dev components ## Draw the dashboards and the status page f
 image: ## Build the container image
 	scripts/image
 
-.cache/custodian/installed: requirements/custodian.txt
-	$(PYTHON) -m venv .cache/custodian
-	.cache/custodian/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+# What the benchmarks compare with, each in an environment of its own. Prowler takes 2.3 GB and no Python beyond 3.13;
+# `make bench NEIGHBOURS="custodian awscli"` does without.
+NEIGHBOURS ?= custodian prowler awscli
+
+.cache/%/installed: requirements/%.txt
+	$(PYTHON) -m venv .cache/$*
+	.cache/$*/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 .PHONY: bench
-bench: $(VENV)/dev .cache/custodian/installed ## Measure what README quotes; takes about ten minutes on a quiet machine
+bench: $(VENV)/dev $(NEIGHBOURS:%=.cache/%/installed) ## Measure what README quotes; takes about ten minutes on a quiet machine
 	$(BIN)/python -m benchmarks.serving
-	$(BIN)/python -m benchmarks.sweeping --custodian .cache/custodian/bin/custodian
+	$(BIN)/python -m benchmarks.sweeping
+	$(BIN)/python -m benchmarks.neighbours
 	$(BIN)/python -m benchmarks.beside_sweep
 	$(BIN)/python -m benchmarks.cost
 

@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from exporter.demo.scenario import REGIONS
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE.parent / ".cache"
-HEADINGS = ("", "wall", "CPU", "peak memory", "requests", "pending keys found")
+HEADINGS = ("way", "wall", "CPU", "peak memory", "requests", "pending keys found")
 PENDING_OF = 40
 """One key in so many is pending deletion."""
 POLICY = """
@@ -61,8 +61,8 @@ class Size:
 
     @property
     def pending(self) -> int:
-        """The keys to be found in all regions."""
-        return self.keys // PENDING_OF * self.regions
+        """How many keys of each region are pending deletion."""
+        return max(1, self.keys // PENDING_OF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,9 @@ class Neighbour:
     def version(self) -> str:
         """Return the installed version."""
         ask = f"from importlib.metadata import version; print(version({self.package!r}))"
-        command = [self.path.with_name("python"), "-c", ask]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        command = [str(self.path.with_name("python")), "-c", ask]
+        answer: str = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return answer.strip()
 
 
 CUSTODIAN = Neighbour("custodian", "c7n", "custodian", "Cloud Custodian")
@@ -186,9 +187,7 @@ def prowler() -> Way:
     return Way(f"{PROWLER.title} {PROWLER.version()}, one check", command, found)
 
 
-def run(
-    aws: Emulator, command: Sequence[str], folder: Path, *, status: int = 0, extra: Mapping[str, str] | None = None
-) -> tuple[Spent, bytes]:
+def run(aws: Emulator, command: Sequence[str], folder: Path, *, status: int = 0) -> tuple[Spent, bytes]:
     """Run a command in a folder that is its home too; return what it took and what it printed.
 
     Raises:
@@ -197,7 +196,7 @@ def run(
     with tempfile.NamedTemporaryFile() as report:
         before = aws.requests().total()
         launcher = [sys.executable, "-I", "-S", str(HERE / "spent.py"), report.name]
-        env = {**aws.env, "HOME": str(folder), **(extra or {})}
+        env = {**aws.env, "HOME": str(folder)}
         done = subprocess.run([*launcher, *command], env=env, cwd=folder, check=True, capture_output=True)
         spent = json.load(report)
     if spent.pop("status") != status:
@@ -215,8 +214,8 @@ def look(aws: Emulator, way: Way, size: Size) -> Spent:
         folder = Path(name)
         spent, output = run(aws, way.command(size.names, folder), folder, status=way.status)
         found = way.found(folder, output)
-    if found != size.pending:
-        raise SystemExit(f"{way.name}: found {found} keys pending deletion, there are {size.pending}")
+    if found != size.pending * size.regions:
+        raise SystemExit(f"{way.name}: found {found} keys pending deletion of {size.pending * size.regions}")
     return replace(spent, found=found)
 
 
@@ -318,7 +317,7 @@ def main() -> None:
     for size in options.size:
         print(f"\n{size.regions} x {size.keys:,} keys, AWS answers in {options.latency * 1000:.0f} ms\n")
         print(f"| {' | '.join(HEADINGS)} |\n|---|{'---:|' * (len(HEADINGS) - 1)}", flush=True)
-        with emulator(keys=size.keys, regions=size.regions, pending=size.keys // PENDING_OF) as aws:
+        with emulator(keys=size.keys, regions=size.regions, pending=size.pending) as aws:
             aws.post("faults", fault="latency", seconds=options.latency)
             first: Spent | None = None
             for name, spent in rows(aws, size, runs=options.runs, sample=options.sample, there=there):

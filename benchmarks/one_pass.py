@@ -1,6 +1,6 @@
 """One first full pass over every region, with the exporter's own code; prints what it cost as JSON.
 
-Run by `sweeping.py` with AWS_* pointing at the emulator: python benchmarks/one_pass.py REGION...
+Run by `sweeping.py` and `neighbours.py` with AWS_* pointing at the emulator: python benchmarks/one_pass.py REGION...
 """
 
 import asyncio

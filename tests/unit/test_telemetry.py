@@ -152,3 +152,11 @@ class TestLines:
         used.targets(5)
         assert "kms_exporter_targets 0\n" in before
         assert "kms_exporter_targets 5\n" in lines.render(openmetrics=False)
+
+
+def test_it_says_which_shard_it_is_and_of_how_many(telemetry: Telemetry) -> None:
+    telemetry.shard(1, 3)
+    telemetry.shard(2, 4)
+    assert value(telemetry, "kms_exporter_shard_info", index="1", total="3") is None
+    assert value(telemetry, "kms_exporter_shard_info", index="2", total="4") == 1
+    assert value(telemetry, "kms_exporter_shards") == 4
