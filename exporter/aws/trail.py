@@ -118,7 +118,8 @@ class Trail:
             TargetError: not everything could be read; what was stays to be read again.
         """
         until = self._now()
-        start = max(until - REACH, progress.until.get(name, until) - OVERLAP)
+        # What was looked through may have ended later than now: the clock has been put back since.
+        start = max(until - REACH, min(progress.until.get(name, until), until) - OVERLAP)
         query = Query("EventName", name, start, until, principals=False)
         deadline = asyncio.get_running_loop().time() + _LOOK_TIME
         found: dict[str, float] = {}

@@ -130,7 +130,7 @@ class TestFailures:
         assert look(lab, connection).named.keys() == {key_id}
 
     def test_more_events_than_a_look_reads_are_not_taken_for_all(self, open_lab: "OpenLab") -> None:
-        lab = open_lab(World(home_regions=[REGION]), hurry=100)
+        lab = open_lab(World(home_regions=[REGION]), hurry=10)
         connection = lab.connect(watching())
         vault = lab.world.vault(HOME, REGION)
         for _ in range(1001):
