@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from exporter.aws.connection import Connection, connect
 from exporter.aws.discovery import Memory
-from exporter.aws.workers import Workers
+from exporter.aws.workers import Workers, ignore
 from exporter.demo.server import EmulatorServer, environment
 from exporter.demo.world import World
 from exporter.inventory import Inventory
@@ -56,9 +56,9 @@ class BusyWorkers(Workers):
         super().__init__(count)
         self.busy = 0
 
-    def submit(self, function: Callable[[], T]) -> "asyncio.Future[T]":
+    def submit(self, function: Callable[[], T], landed: Callable[[T], object] = ignore) -> "asyncio.Future[T]":
         self.busy += 1
-        future = super().submit(function)
+        future = super().submit(function, landed)
         future.add_done_callback(self._left)
         return future
 

@@ -204,7 +204,7 @@ class _Target:
     def _lists(self) -> int:
         """Return in how many passes of a cycle keys are listed: only now and then where CloudTrail names new ones."""
         if self._mode is Mode.EVENTS and self._settings.changes.cloudtrail:
-            return ceil(self.cycle / self._next_after(self._settings.refresh.fallback_interval))
+            return ceil(self.cycle / self._next_at(self._settings.refresh.fallback_interval))
         return 1 + self._changes
 
     def _of_inquiries(self) -> _Numbers:
@@ -232,7 +232,7 @@ class _Target:
             questions = 3 if self.holding.pending else 1
             return questions * DAY / self._next_after(HOUR)
         passes = (1 + self._changes) * DAY / self.cycle
-        others = DAY / (ceil(OTHERS_EVERY / self._spacing) * self._spacing)
+        others = DAY / self._next_at(OTHERS_EVERY)
         looks = DAY / self._next_after(LOOK_EVERY)
         own_events = (OVERLAP + self._next_after(LOOK_EVERY)) / self._spacing
         return passes + others + self.holding.pending * looks * _pages(own_events, EVENTS_A_PAGE)
@@ -248,6 +248,10 @@ class _Target:
         if self._mode is Mode.NAIVE:
             return interval  # whether or not it is possible
         return max(interval, seconds + SHORTEST_REST * interval)
+
+    def _next_at(self, seconds: float) -> float:
+        """Return when what is due so long after it began is done again: in the pass that begins then or next."""
+        return ceil(seconds / self._spacing) * self._spacing
 
     def _next_after(self, seconds: float) -> float:
         """Return when what is due so long after it ended is done again: in the first pass then."""

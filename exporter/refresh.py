@@ -12,13 +12,13 @@ from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
 from exporter.aws.discovery import HOME, Watch
 from exporter.aws.queue import Queue
-from exporter.aws.trail import Look
 from exporter.cross_check import CrossCheck
 from exporter.errors import TargetError
-from exporter.eventlog import CLOUDTRAIL, EventLog
+from exporter.eventlog import EventLog
+from exporter.following import Following
 from exporter.inventory import Inventory
 from exporter.log import Log
-from exporter.model import Events, Pass, PassKind, Target, TargetState, without
+from exporter.model import Pass, PassKind, Target, TargetState, without
 from exporter.queue_reader import QueueReader
 from exporter.queue_reader import Telemetry as QueueTelemetry
 from exporter.schedule import Schedule
@@ -30,13 +30,12 @@ if TYPE_CHECKING:
 _TICK: Final = 1.0
 """The longest wait between two looks at the clock, in seconds; also how often the loop shows that it is alive."""
 _NAP: Final = 0.02
-"""The shortest: with thousands of targets, what is due at about the same time is started together."""
+_NAP_AT_REST: Final = 1 / 60
+"""The shortest, in seconds, and once ready as a share of the interval: what is due at about the same time is started
+together. A request on its own costs twice the CPU time of one in a row: threads and caches have gone to sleep."""
 DISCOVER_EVERY: Final = 300.0
 _DISCOVER_AGAIN: Final = 30.0
 """Seconds until accounts and regions are asked for anew; sooner when that failed for some."""
-_SUSPECT_FOR: Final = 150.0
-"""Seconds during which a key that an event named is described in every pass: KMS's answer may be older than the event
-(https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency)."""
 
 
 class Telemetry(QueueTelemetry, Protocol):
@@ -99,10 +98,7 @@ class Refresher:
         self._watch = Watch()
         self._tasks: set[asyncio.Task[None]] = set()
         self._investigated: set[Target] = set()
-        self._followed: set[Target] = set()
-        self._suspects: dict[Target, dict[str, float]] = {}
         self._overtaken: dict[Target, set[str]] = {}
-        self._listed_at: dict[Target, float] = {}
         self._reading_queue = False
         self._discovering = False
         self._discover_at = monotonic()
@@ -153,7 +149,8 @@ class Refresher:
                 self._sleeps_until = self._next_due(now)
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), max(_NAP, self._sleeps_until - now))
+                    nap = min(_TICK, _NAP_AT_REST * self._settings.refresh.interval) if self._ready else _NAP
+                    await asyncio.wait_for(self._wake.wait(), max(nap, self._sleeps_until - now))
         finally:
             self._give_up(self._connection)
 
@@ -203,9 +200,7 @@ class Refresher:
         )
         self._schedule.watch(owned, self._monotonic())
         self._connection.investigator.forget(owned)
-        self._connection.trail.forget(owned)
-        self._suspects = {target: keys for target, keys in self._suspects.items() if target in owned}
-        self._listed_at = {target: at for target, at in self._listed_at.items() if target in owned}
+        self._following.forget(owned)
         self._telemetry.targets(len(owned))
         self._published()
         self._wake.set()
@@ -229,39 +224,16 @@ class Refresher:
 
     def _start_following(self, access: Access) -> None:
         """Ask CloudTrail beside the pass, which must not wait for it, what has changed."""
-        target = access.target
-        if not self._settings.changes.cloudtrail:
-            self._take_events(target, "disabled")
-        elif target not in self._followed:
-            self._followed.add(target)
-            self._start(self._follow(access))
+        if self._following.begin(access.target):
+            self._start(self._follow(access, self._following))
 
-    async def _follow(self, access: Access) -> None:
+    async def _follow(self, access: Access, following: Following) -> None:
         try:
-            look = await self._look(access)
+            look = await following.look(access)
             if look.named:
                 await self.look_at(access, look.named)
         finally:
-            self._followed.discard(access.target)
-
-    async def _look(self, access: Access) -> Look:
-        """Ask CloudTrail what has changed."""
-        look = await self._connection.trail.look(access)
-        if look.errors:
-            self._inventory.count_errors(access.target, look.errors)
-        self._take_events(access.target, look.reason)
-        self._eventlog.named(CLOUDTRAIL, (name for names in look.named.values() for name in names))
-        return look
-
-    def _take_events(self, target: Target, reason: str) -> None:
-        """Let full passes be as far apart as it takes, now that changes can be read, or no longer."""
-        before = self._inventory.state(target)
-        refresh = self._settings.refresh
-        interval = refresh.fallback_interval if reason else refresh.full_interval
-        self._schedule.set_full_interval(target, interval)
-        self._inventory.events(target, Events("none" if reason else CLOUDTRAIL, reason, interval))
-        if before is not None and (after := self._inventory.state(target)) is not None:
-            self._eventlog.events(before, after)
+            following.end(access.target)
 
     def access(self, target: Target) -> Access | None:
         """Return how a target that this process watches is asked; None where it does not, or can't."""
@@ -279,7 +251,7 @@ class Refresher:
         before = self._inventory.state(target)
         if before is None or before.keys is None:
             return key_ids  # a full pass is about to describe them with all others
-        self._suspect(target, key_ids)
+        self._following.suspect(target, key_ids)
         result = await self._connection.sweeper.look_at(access, key_ids, before.keys)
         if target in self._overtaken:
             self._overtaken[target].update(key_ids)
@@ -289,16 +261,6 @@ class Refresher:
         if result.ended_by is not None:
             return set(key_ids) - result.read.keys() - result.gone
         return result.unreadable.keys()
-
-    def _suspect(self, target: Target, key_ids: Collection[str]) -> None:
-        until = self._monotonic() + _SUSPECT_FOR
-        self._suspects.setdefault(target, {}).update(dict.fromkeys(key_ids, until))
-
-    def _suspected(self, target: Target) -> Collection[str]:
-        now = self._monotonic()
-        suspects = {key_id: until for key_id, until in self._suspects.get(target, {}).items() if until > now}
-        self._suspects[target] = suspects
-        return suspects
 
     def _start_inquiry(self, access: Access) -> None:
         """Ask beside the passes, which never wait for it, what pending keys are about."""
@@ -375,32 +337,19 @@ class Refresher:
         Raises:
             TargetError: nothing could be learned of the target.
         """
-        target, sweeper = access.target, self._connection.sweeper
-        if kind is PassKind.CHANGES and before.keys is not None and self._can_rely_on_events(before):
-            look = await self._look(access)
+        target, sweeper, following = access.target, self._connection.sweeper, self._following
+        if kind is PassKind.CHANGES and before.keys is not None and following.can_rely_on_events(before):
+            look = await following.look(access)
             if not look.reason:
-                self._suspect(target, look.named)
-                return await sweeper.changes_named(access, self._suspected(target), before.keys, before.unreadable)
+                following.suspect(target, look.named)
+                return await sweeper.changes_named(access, following.suspects(target), before.keys, before.unreadable)
         else:
             self._start_following(access)
-        result = await sweeper.sweep(access, kind, before.keys, before.unreadable, self._suspected(target))
+        began = self._monotonic()
+        result = await sweeper.sweep(access, kind, before.keys, before.unreadable, following.suspects(target))
         if result.ended_by is None:
-            self._listed_at[target] = self._monotonic()
+            following.listed(target, began)
         return result
-
-    def _can_rely_on_events(self, state: TargetState) -> bool:
-        """Whether a pass may do without the list of keys, which costs as much as everything else in it.
-
-        A key that CloudTrail does not name is found in the list, every `refresh.fallback_interval`.
-        """
-        age = self._monotonic() - self._listed_at.get(state.target, -inf)
-        readable = state.events is not None and not state.events.reason and self._settings.changes.cloudtrail
-        return (
-            readable
-            and state.up is True
-            and age < self._settings.refresh.fallback_interval
-            and state.target not in self._followed
-        )
 
     def _take_in(self, target: Target, result: Pass) -> None:
         self._eventlog.changed(self._inventory.apply(target, result))
@@ -425,6 +374,14 @@ class Refresher:
         """Put the settings in force."""
         settings = self._settings
         self._connection = self._connect(settings)
+        self._following = Following(
+            settings=settings,
+            trail=self._connection.trail,
+            inventory=self._inventory,
+            schedule=self._schedule,
+            eventlog=self._eventlog,
+            monotonic=self._monotonic,
+        )
         self._cross_check.configure(self._connection.aggregator, settings)
         self._shard = Shard(settings.shard.index, settings.shard.total)
         self._inventory.keep_failed = settings.refresh.keep_failed
@@ -455,7 +412,6 @@ class Refresher:
             task.cancel()
         self._discovering = self._discovered = False
         self._investigated.clear()
-        self._followed.clear()
         connection.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -81,13 +81,14 @@ def connect(
     aws, concurrency = settings.aws, settings.refresh.concurrency
     clients = Clients(connect_timeout=aws.connect_timeout, read_timeout=aws.read_timeout, connections=concurrency)
     workers = workers or Workers(concurrency)
+    rng = rng or random.Random()  # noqa: S311 - jitter
     calls = Calls(
         clients=clients,
         workers=workers,
         concurrency=concurrency,
         request_rate=aws.request_rate,
         telemetry=telemetry,
-        rng=rng or random.Random(),  # noqa: S311 - jitter
+        rng=rng,
     )
     region, partition = _home_region(settings)
     where = Target(HOME, region)
@@ -103,13 +104,13 @@ def connect(
             describe_aws_managed=settings.keys.export == "all",
         ),
         investigator=Investigator(calls=calls, settings=settings, now=now, monotonic=monotonic),
-        trail=Trail(calls=calls, now=now, monotonic=monotonic),
+        trail=Trail(calls=calls, now=now, monotonic=monotonic, rng=rng),
         aggregator=_aggregator(settings, calls, home, now),
         calls=calls,
         home=home,
         clients=clients,
         workers=workers,
-        queue=_queue(settings, home, telemetry, rng or random.Random(), now),  # noqa: S311 - jitter
+        queue=_queue(settings, home, telemetry, rng, now),
     )
 
 

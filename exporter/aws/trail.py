@@ -4,6 +4,7 @@ An event is never believed: it only names a key, which is then described.
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Container
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -29,9 +30,9 @@ OTHERS: Final = (
     "ReplicateKey",
 )
 """What else can change a key. Pending keys are described in every pass, so none of these hides a deletion."""
-OTHERS_EVERY: Final = 120.0
+OTHERS_EVERY: Final = 300.0
 """Seconds between two looks for one of `OTHERS`, in turn: a lookup names one event, and each costs a request."""
-_EARLY: Final = 1.0
+EARLY: Final = 1.0
 """How much earlier than that a look may come, since passes come at their interval but for the moments that it takes to
 start them: without it, every second pass would at times be every third."""
 MOST_PAGES: Final = 20
@@ -67,10 +68,10 @@ class _Progress:
         reason: what that failure was.
     """
 
+    others_at: float
     until: dict[str, float] = field(default_factory=dict)
     seen: dict[str, float] = field(default_factory=dict)
     turn: int = 0
-    others_at: float = -inf
     paused_until: float = -inf
     reason: str = ""
 
@@ -78,21 +79,28 @@ class _Progress:
 class Trail:
     """Reads the changes of every target; remembers how far it has read."""
 
-    def __init__(self, *, calls: Calls, now: Callable[[], float], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, *, calls: Calls, now: Callable[[], float], monotonic: Callable[[], float], rng: random.Random
+    ) -> None:
         """Begin half an hour ago: whoever looks has described every key since."""
         self._calls = calls
         self._now = now
         self._monotonic = monotonic
+        self._rng = rng
         self._progress: dict[Target, _Progress] = {}
 
     async def look(self, access: Access) -> Look:
         """Return what changed since the last look; never raises TargetError."""
-        progress = self._progress.setdefault(access.target, _Progress())
         now = self._monotonic()
+        progress = self._progress.get(access.target)
+        if progress is None:
+            # Targets that begin together do not look for the others together.
+            others_at = now - self._rng.uniform(0, OTHERS_EVERY)
+            progress = self._progress[access.target] = _Progress(others_at=others_at)
         if now < progress.paused_until:
             return Look(reason=progress.reason)
         names = [SCHEDULING]
-        if now - progress.others_at >= OTHERS_EVERY - _EARLY:
+        if now - progress.others_at >= OTHERS_EVERY - EARLY:
             names.append(OTHERS[progress.turn])
         named: dict[str, frozenset[str]] = {}
         try:

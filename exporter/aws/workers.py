@@ -3,16 +3,22 @@
 import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
+_Outcome = tuple["asyncio.Future[Any]", Callable[[Any], object], Any, BaseException | None]
+_Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[Any], object], Callable[[], Any]]
+
+
+def ignore(_: object) -> None:
+    """Do nothing about a result."""
 
 
 class Workers:
-    """Runs blocking functions on `count` threads, first come first served.
+    """Runs blocking functions on `count` threads, first come first served, for one event loop.
 
     Not `concurrent.futures`: its threads are joined when the interpreter exits, and one that hangs in a socket would
     delay the exit of the process by the whole time-out. Daemon threads end with it.
@@ -20,15 +26,21 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._done: deque[_Outcome] = deque()
+        self._told = False
         self._threads = [threading.Thread(target=self._work, name=f"aws-{n}", daemon=True) for n in range(count)]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, function: Callable[[], T]) -> "asyncio.Future[T]":
-        """Queue `function`; the future belongs to the running loop and completes when the thread is free again."""
+    def submit(self, function: Callable[[], T], landed: Callable[[T], object] = ignore) -> "asyncio.Future[T]":
+        """Queue `function`; the future belongs to the running loop.
+
+        `landed` is called in the loop with the result as soon as the thread is free again, even when the future was
+        cancelled meanwhile.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put((loop, future, function))
+        self._jobs.put((loop, future, landed, function))
         return future
 
     def close(self) -> None:
@@ -38,24 +50,32 @@ class Workers:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            loop, future, function = job
+            loop, future, landed, function = job
             result: Any = None
             error: BaseException | None = None
             try:
                 result = function()
             except BaseException as caught:  # noqa: BLE001 - told to whoever awaits, never lost in the thread
                 error = caught
-            try:
-                loop.call_soon_threadsafe(_settle, future, result, error)
-            except RuntimeError:  # the loop is closed: the process is ending and nobody waits
-                return
-            del job, future, function, result, error  # nothing is kept alive while the thread is idle
+            self._done.append((future, landed, result, error))
+            del job, future, landed, function, result, error  # nothing is kept alive while the thread is idle
+            # The loop is woken once for all that is done by the time it looks, since that costs a system call.
+            if not self._told:
+                self._told = True
+                try:
+                    loop.call_soon_threadsafe(self._settle)
+                except RuntimeError:  # the loop is closed: the process is ending and nobody waits
+                    return
 
-
-def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
-    if future.cancelled():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+    def _settle(self) -> None:
+        self._told = False  # before looking: what is done from now on is told again
+        while self._done:
+            future, landed, result, error = self._done.popleft()
+            if error is None:
+                landed(result)
+            if future.cancelled():
+                continue
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
