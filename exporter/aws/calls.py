@@ -229,10 +229,10 @@ class Calls:
             job.lane.leave(hung=None)
             return {}, None
         volley = job.failed_volleys
-        sent = self._workers.submit(lambda: self._in_thread(job, credentials, items))
         # The place in the lane is held until the thread is free again, even when the deadline gives up waiting for it.
-        sent.add_done_callback(lambda done: job.landed(volley, *done.result()))
-        return await asyncio.shield(sent)
+        return await self._workers.submit(
+            lambda: self._in_thread(job, credentials, items), lambda outcome: job.landed(volley, *outcome)
+        )
 
     def _in_thread(
         self, job: _Job[Item, Answer], credentials: ReadOnlyCredentials, items: list[Item]
@@ -249,7 +249,9 @@ class Calls:
                 finally:
                     self._telemetry.request(service, operation, time.perf_counter() - started)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told as this target's failure
-            return answers, understand(error)
+            return answers, understand(error).without(
+                (credentials.access_key, credentials.secret_key, credentials.token)
+            )
         return answers, None
 
     async def _cope(

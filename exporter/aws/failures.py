@@ -1,11 +1,14 @@
 """What an exception of botocore means: how it is called, whether trying again can help, and what it costs."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
 from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
+
+from exporter.aws.redaction import hide
 
 
 class Scope(Enum):
@@ -44,6 +47,10 @@ class Failure:
     scope: Scope = Scope.ITEM
     remedy: Remedy = Remedy.NONE
     attempts: int = 1
+
+    def without(self, secrets: Collection[str | None]) -> "Failure":
+        """Return it without `secrets`, those of the request that failed."""
+        return replace(self, reason=hide(self.reason, secrets), detail=hide(self.detail, secrets))
 
 
 # https://github.com/boto/botocore: botocore/retries/standard.py, `ThrottledRetryableChecker`.
@@ -98,7 +105,9 @@ _SERVER_ERROR = 500
 
 def understand(error: Exception) -> Failure:
     """Say what `error`, raised by a boto3 call or by reading its answer, means."""
-    detail = " ".join(str(error).split()) or type(error).__name__
+    # Below its first line an error of the parser quotes the answer, which may hold the credentials of a session.
+    text = str(error).partition("\n")[0] if isinstance(error, ResponseParserError) else str(error)
+    detail = " ".join(text.split()) or type(error).__name__
     match error:
         case botocore_errors.ClientError():
             return _refused(error)
@@ -109,8 +118,17 @@ def understand(error: Exception) -> Failure:
         case botocore_errors.ParamValidationError():
             # Not sent: what an earlier answer named, such as a key without an id, can't be asked for.
             return Failure("invalid_response", detail)
-        case ResponseParserError() | LookupError() | TypeError() | ValueError() | AttributeError():
-            # Not what the API model promises, so nothing can be read out of it, least of all "no keys".
+        case (
+            ResponseParserError()
+            | LookupError()
+            | TypeError()
+            | ValueError()
+            | AttributeError()
+            | ArithmeticError()
+            | RuntimeError()
+        ):
+            # Not what the API model promises, so nothing can be read out of it, least of all "no keys". The last two
+            # come of numbers beyond measure, of dates that botocore can't place, and of nesting without end.
             return Failure("invalid_response", detail, Scope.ITEM, Remedy.WAIT, attempts=3)
     reason = "credentials" if isinstance(error, _NO_CREDENTIALS) else type(error).__name__
     return Failure(reason, detail, Scope.TARGET)

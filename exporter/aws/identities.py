@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from exporter.aws.calls import Access, Calls, Operation
+from exporter.aws.failures import understand
+from exporter.aws.redaction import hide
 from exporter.aws.workers import Workers
 from exporter.errors import TargetError
 from exporter.model import Target
@@ -62,10 +64,9 @@ class HomeIdentity:
         try:
             self._chain = self._chain or _walk_chain()
             frozen: ReadOnlyCredentials = self._chain.get_frozen_credentials()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a source may be anything; a traceback would quote what it answered
             self._chain = None
-            detail = " ".join(str(error).split()) or type(error).__name__
-            raise TargetError(self._where, "GetCredentials", "credentials", detail) from error
+            raise TargetError(self._where, "GetCredentials", "credentials", understand(error).detail) from None
         return frozen
 
 
@@ -130,11 +131,20 @@ class RoleIdentity:
 
     async def _assume(self) -> tuple[ReadOnlyCredentials, float]:
         deadline = asyncio.get_running_loop().time() + _CALL_TIME
-        return await self._calls.one(self._home, ASSUME_ROLE, self._request, deadline=deadline)
+        try:
+            return await self._calls.one(self._home, ASSUME_ROLE, self._request, deadline=deadline)
+        except TargetError as error:
+            reason, detail = (hide(text, [self._external_id]) for text in (error.reason, error.detail))
+            raise TargetError(error.target, error.operation, reason, detail) from None
 
     def _request(self, sts: "STSClient") -> tuple[ReadOnlyCredentials, float]:
         optional: dict[str, Any] = {"ExternalId": self._external_id} if self._external_id else {}
-        answer = sts.assume_role(RoleArn=self._role_arn, RoleSessionName=self._session_name, **optional)
-        session = answer["Credentials"]
-        credentials = ReadOnlyCredentials(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
-        return credentials, session["Expiration"].timestamp()
+        try:
+            answer = sts.assume_role(RoleArn=self._role_arn, RoleSessionName=self._session_name, **optional)
+            session = answer["Credentials"]
+            key_id, key, token = session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]
+            return ReadOnlyCredentials(key_id, key, token), session["Expiration"].timestamp()
+        except (BotoCoreError, ClientError):
+            raise  # there was no answer, or a refusal
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote the credentials
+            raise ValueError(f"the answer can't be read ({type(error).__name__})") from None
