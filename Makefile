@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests mostly wait for one another's servers, so there may be more processes than cores.
+JOBS ?= 4
 
 .PHONY: help
 help: ## Say what there is to run
@@ -27,8 +29,8 @@ components: ## Install the servers and the browser that the tests use (Debian, r
 	scripts/components
 
 .PHONY: test
-test: $(VENV)/dev components ## Run every test, with coverage
-	$(BIN)/pytest --cov $(ARGS)
+test: $(VENV)/dev components ## Run every test, with coverage, in JOBS processes
+	$(BIN)/pytest --cov -n $(JOBS) --dist loadgroup $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style and types
@@ -40,6 +42,7 @@ lint: $(VENV)/dev ## Check style and types
 generate: $(VENV)/dev ## Write anew what is generated: documents, dashboards, policies, the chart's schema
 	$(BIN)/python docs/build.py
 	$(BIN)/python docs/build_cost.py
+	$(BIN)/python -m docs.build_dependencies
 	$(BIN)/python -m grafana.builder
 	$(BIN)/python grafana/rules/build_grafana_managed.py
 	$(BIN)/python iam/build.py
@@ -75,6 +78,14 @@ bench: $(VENV)/dev $(NEIGHBOURS:%=.cache/%/installed) ## Measure what README quo
 .PHONY: lock
 lock: $(VENV)/dev ## Resolve the pinned, hashed requirement files anew
 	scripts/lock
+
+.PHONY: sbom
+sbom: $(VENV)/dev ## Write the software bill of materials (CycloneDX) into dist
+	$(BIN)/python -m scripts.sbom
+
+.PHONY: audit
+audit: $(VENV)/dev ## Ask for known vulnerabilities of the dependencies; status 3 if nobody could be asked
+	$(BIN)/python -m scripts.audit $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was built
