@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from exporter.aws import config, discovery, kms, queue, tagging
 from exporter.aws.calls import Operation
-from exporter.aws.cloudtrail import LOOKUP_EVENTS
+from exporter.aws.cloudtrail import LOOKUP_EVENTS, OVERLAP
 from exporter.aws.cloudtrail import PAGE as EVENTS_A_PAGE
-from exporter.aws.denied import OVERLAP
 from exporter.aws.dossier import HOUR
 from exporter.aws.grants import LIST_GRANTS
 from exporter.aws.history import LOOK_EVERY

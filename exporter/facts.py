@@ -116,7 +116,7 @@ class Facts:
     @property
     def console_url(self) -> str:
         """The key in the AWS console."""
-        host = _CONSOLES.get(self.key.arn.split(":")[1], "console.aws.amazon.com")
+        host = _CONSOLES.get(self.key.partition, "console.aws.amazon.com")
         region = self.target.region
         return f"https://{region}.{host}/kms/home?region={region}#/kms/keys/{self.key.key_id}"
 

@@ -86,6 +86,11 @@ class Key:
         return self.state in PENDING_STATES
 
     @property
+    def partition(self) -> str:
+        """The partition of AWS that the key is in, `aws` but for a few, as its ARN says."""
+        return self.arn.removeprefix("arn:").partition(":")[0]
+
+    @property
     def alias(self) -> str:
         """The first alias in sort order, `""` without one."""
         return self.aliases[0] if self.aliases else ""

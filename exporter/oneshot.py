@@ -12,9 +12,10 @@ from enum import StrEnum
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from exporter.aws.caller import Caller, who_am_i
 from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
-from exporter.aws.discovery import GET_CALLER_IDENTITY, HOME, Watch
+from exporter.aws.discovery import HOME, Watch
 from exporter.aws.identities import RoleIdentity
 from exporter.errors import TargetError
 from exporter.inventory import Inventory
@@ -22,8 +23,6 @@ from exporter.log import Log
 from exporter.model import PassKind, Snapshot, Target, TargetState, frozen
 
 if TYPE_CHECKING:
-    from mypy_boto3_sts import STSClient
-
     from exporter.settings import Settings
 
 EVIDENCE_TIME: Final = 60.0
@@ -32,7 +31,6 @@ so where hundreds of keys are pending in one place some of it stays unasked; tha
 _TARGETS_FOR_EACH_REQUEST: Final = 4
 """Passes under way for each request in flight: enough that none of them idles, few enough that no pass runs into its
 deadline for having waited for thousands of others."""
-_CALL_TIME: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +57,6 @@ class Scope:
     def covers_account(self, account_id: str) -> bool:
         """Whether any of an account may be looked at; while the home account is not known, it may be any."""
         return not self.accounts or account_id in self.accounts or account_id == HOME
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whose credentials the process was given.
-
-    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-    """
-
-    account_id: str
-    arn: str
-    user_id: str
 
 
 class Stage(StrEnum):
@@ -192,17 +178,10 @@ async def _discover(connection: Connection) -> Watch:
 
 
 async def _find_caller(connection: Connection) -> tuple[Caller | None, str]:
-    deadline = asyncio.get_running_loop().time() + _CALL_TIME
     try:
-        caller = await connection.calls.one(connection.home, GET_CALLER_IDENTITY, _read_caller, deadline=deadline)
+        return await who_am_i(connection.calls, connection.home), ""
     except TargetError as error:
         return None, str(error)
-    return caller, ""
-
-
-def _read_caller(sts: "STSClient") -> Caller:
-    answer = sts.get_caller_identity()
-    return Caller(answer["Account"], answer["Arn"], answer["UserId"])
 
 
 def _role_of(access: Access) -> str:

@@ -36,14 +36,20 @@ class Clients:
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._creating = threading.Lock()
+        self._closed = False
         self._thread = threading.local()
 
     def get(self, service: str, region: str) -> Any:
-        """Return the client of `service` in `region`; the first call for a pair may take 0.2 s."""
+        """Return the client of `service` in `region`; the first call for a pair may take 0.2 s.
+
+        Raises:
+            RuntimeError: it would be a new one, and the clients were closed.
+        """
         client = self._clients.get((service, region))
         if client is not None:
             return client
         with self._creating:
+            self._refuse_when_closed()
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._create(service, region)
             return self._clients[service, region]
@@ -54,8 +60,14 @@ class Clients:
         self._thread.credentials = Credentials(access_key, secret_key, credentials.token)
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every connection, and let no more requests be sent.
+
+        A thread may have a row of them before it still. Each would open a connection that nobody closes before the
+        garbage collector comes by, and after a reload there are as many threads of that kind as there were requests in
+        flight.
+        """
         with self._creating:
+            self._closed = True
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
@@ -76,5 +88,10 @@ class Clients:
         client.meta.events.register_first(f"request-created.{service}", self._put_credentials)
         return client
 
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError("the clients were closed: a reload has replaced them, or the process ends")
+
     def _put_credentials(self, request: AWSRequest, **_: Any) -> None:
+        self._refuse_when_closed()
         request.context.setdefault("signing", {})["request_credentials"] = self._thread.credentials

@@ -13,15 +13,17 @@ from typing import Any, Final, Protocol
 
 from exporter.aws.calls import Access, Calls, Operation
 from exporter.aws.principals import NOBODY, Principal, read_principal
+from exporter.aws.reading import days, seconds, text
 
 LOOKUP_EVENTS: Final = Operation("cloudtrail", "LookupEvents", quota=2)
 """https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html"""
 
+OVERLAP: Final = 1800.0
+"""How much of what was looked through is looked through again, in seconds: events come late, and out of order."""
 REACH: Final = 90 * 86400.0
 """How far back events are kept, in seconds."""
 
 PAGE: Final = 50
-_DAY: Final = 86400.0
 
 
 class _CloudTrailClient(Protocol):
@@ -125,7 +127,7 @@ def _try_event(entry: Mapping[str, Any], principals: bool) -> Event | None:
         return None
 
 
-def read_event(text: str, *, principals: bool = True) -> Event:
+def read_event(content: str, *, principals: bool = True) -> Event:
     """Read a `CloudTrailEvent`, which is a record in JSON.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
@@ -135,17 +137,17 @@ def read_event(text: str, *, principals: bool = True) -> Event:
         TypeError: a member is of another type.
         ValueError: it is no JSON, or its time is none.
     """
-    record = _mapping(json.loads(text))
+    record = _mapping(json.loads(content))
     about = names_in(record)
     if not about:
         raise LookupError("it names no key")
     return Event(
-        event_id=_text(record["eventID"]),
-        name=_text(record["eventName"]),
-        at=_moment(_text(record["eventTime"])),
+        event_id=text(record["eventID"]),
+        name=text(record["eventName"]),
+        at=seconds(datetime.fromisoformat(text(record["eventTime"]))),
         principal=read_principal(_mapping(record.get("userIdentity"))) if principals else NOBODY,
-        error_code=_text(record.get("errorCode") or ""),
-        error_message=_text(record.get("errorMessage") or ""),
+        error_code=text(record.get("errorCode") or ""),
+        error_message=text(record.get("errorMessage") or ""),
         about=about,
         window=_window(_mapping(record.get("requestParameters")).get("pendingWindowInDays")),
     )
@@ -159,19 +161,18 @@ def names_in(record: Mapping[str, Any]) -> frozenset[str]:
     Raises:
         TypeError: a member is of another type.
     """
-    names = {_text(_mapping(resource).get("ARN") or "") for resource in record.get("resources") or ()}
+    names = {text(_mapping(resource).get("ARN") or "") for resource in record.get("resources") or ()}
     elements = (_mapping(record.get(name)) for name in ("requestParameters", "responseElements"))
-    names |= {_text(element.get("keyId") or "") for element in elements}
+    names |= {text(element.get("keyId") or "") for element in elements}
     return frozenset(names - {""})
 
 
-def _moment(text: str) -> float:
-    moment = datetime.fromisoformat(text)
-    return moment.timestamp() if moment.tzinfo else moment.replace(tzinfo=UTC).timestamp()
-
-
-def _window(days: object) -> float | None:
-    return days * _DAY if isinstance(days, int) else None
+def _window(asked_for: object) -> float | None:
+    """Return the waiting period; None for one that can't be read, which is no reason to be silent about the event."""
+    try:
+        return days(asked_for)
+    except (TypeError, ValueError):
+        return None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -179,10 +180,4 @@ def _mapping(value: object) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise TypeError(f"an object expected, {value!r} found")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"text expected, {value!r} found")
     return value

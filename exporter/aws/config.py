@@ -10,11 +10,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
 
 from exporter.aws.calls import Access, Calls, Operation
+from exporter.aws.reading import seconds
 from exporter.errors import TargetError
 from exporter.model import PENDING_STATES, ConfigKey, Target
 
@@ -159,7 +160,6 @@ def _moment_or_none(text: object) -> float | None:
     if not isinstance(text, str):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return seconds(datetime.fromisoformat(text))
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
-from exporter.aws.cloudtrail import Event
+from exporter.aws.cloudtrail import OVERLAP, Event
 from exporter.model import DeniedUses, Key
 
 CRYPTOGRAPHIC: Final = frozenset(
@@ -28,9 +28,6 @@ CRYPTOGRAPHIC: Final = frozenset(
 """What AWS counts as a use of a key: `Operation` of GetKeyLastUsage
 (https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyLastUsageData.html), and
 https://docs.aws.amazon.com/kms/latest/developerguide/kms-cryptography.html#cryptographic-operations."""
-
-OVERLAP: Final = 1800.0
-"""How far, in seconds, each look at events goes back behind the one before: some arrive late."""
 
 _CODES: Final = ("DisabledException", "KMSInvalidStateException")
 _MESSAGE: Final = "pending deletion"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from exporter.aws.calls import Access, Calls, Identity, Operation
 from exporter.aws.identities import RoleIdentity
+from exporter.aws.reading import as_account_id, text
 from exporter.errors import TargetError
 from exporter.model import Target, frozen
 
@@ -261,7 +262,7 @@ class Discovery:
 
 
 def _caller_account(sts: "STSClient") -> str:
-    return sts.get_caller_identity()["Account"]
+    return as_account_id(sts.get_caller_identity()["Account"])
 
 
 def _enabled_regions(ec2: "EC2Client") -> tuple[str, ...]:
@@ -283,7 +284,7 @@ def _accounts_page(token: str, organizations: "OrganizationsClient") -> tuple[di
     if following is not None and following == token:
         raise ValueError("the next page is the same page again")
     active = {
-        account["Id"]: account.get("Name", "")
+        as_account_id(account["Id"]): text(account.get("Name", ""))
         for account in answer["Accounts"]
         if (account.get("State") or account.get("Status")) == "ACTIVE"
     }

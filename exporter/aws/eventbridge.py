@@ -81,7 +81,7 @@ def _read(envelope: object) -> Notice:
     if source != _SOURCE:
         return Notice(kind)
     if not kind.endswith(_VIA_CLOUDTRAIL):
-        names = [*map(_text, event["resources"]), _text(detail.get("key-id") or "")]
+        names = [*map(_text, _list(event["resources"])), _text(detail.get("key-id") or "")]
         return Notice(kind, _sorted_by_place(names, where) if kind in CHANGING else frozen())
     name = _text(detail["eventName"])
     in_vain = name not in CHANGING or bool(detail.get("errorCode"))
@@ -143,6 +143,12 @@ def _why(error: Exception) -> str:
 def _mapping(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise NoEventError(f"{type(value).__name__} in place of an object")
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise NoEventError(f"{type(value).__name__} in place of a list")
     return value
 
 

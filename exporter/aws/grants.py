@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from exporter.aws.calls import Access, Calls, Operation, Outcomes
+from exporter.aws.reading import text
 from exporter.model import Grants
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _grantee(grant: "GrantListEntryTypeDef") -> str:
 
     A service may stand in either member: https://docs.aws.amazon.com/kms/latest/APIReference/API_GrantListEntry.html
     """
-    return grant.get("GranteeServicePrincipal") or grant.get("GranteePrincipal") or ""
+    return text(grant.get("GranteeServicePrincipal") or grant.get("GranteePrincipal") or "")
 
 
 def _told(grantees: list[str]) -> Grants:

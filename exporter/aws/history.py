@@ -5,8 +5,8 @@ from contextlib import aclosing
 from math import floor, inf
 from typing import Final
 
-from exporter.aws.cloudtrail import REACH, Event, Query, look_up
-from exporter.aws.denied import OVERLAP, Uses, is_denied_use
+from exporter.aws.cloudtrail import OVERLAP, REACH, Event, Query, look_up
+from exporter.aws.denied import Uses, is_denied_use
 from exporter.aws.dossier import HOUR, Case
 from exporter.aws.inquiry import Inquiry
 from exporter.errors import TargetError

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
 from exporter.aws.calls import Access, Calls, Operation, Outcomes
+from exporter.aws.reading import days, seconds, text
 from exporter.model import PENDING_STATES, Deletion, Key
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ ALIASES_A_PAGE: Final = 100
 """The most that AWS allows."""
 
 AWS_MANAGED_ALIAS: Final = "alias/aws/"
-_DAY: Final = 86400.0
 
 Aliases = dict[str, tuple[str, ...]]
 """Key id to its alias names, sorted."""
@@ -51,7 +51,7 @@ async def list_keys(calls: Calls, access: Access, *, deadline: float) -> list[st
         return kms.list_keys(Limit=KEYS_A_PAGE, **marker)
 
     def read(answer: "ListKeysResponseTypeDef") -> list[str]:
-        return [_text(entry["KeyId"]) for entry in answer["Keys"]]
+        return [text(entry["KeyId"]) for entry in answer["Keys"]]
 
     return await _all_pages(calls, access, LIST_KEYS, page, read, deadline=deadline)
 
@@ -107,42 +107,34 @@ def read_key(metadata: "KeyMetadataTypeDef") -> Key:
 
     https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyMetadata.html
     """
-    state = sys.intern(_text(metadata["KeyState"]))
+    state = sys.intern(text(metadata["KeyState"]))
     deletion = None
     if state in PENDING_STATES or "DeletionDate" in metadata:
         window = metadata.get("PendingDeletionWindowInDays")
-        deletion = Deletion(
-            at=_seconds(metadata.get("DeletionDate")), window=None if window is None else float(window) * _DAY
-        )
+        deletion = Deletion(at=_seconds(metadata.get("DeletionDate")), window=None if window is None else days(window))
     return Key(
-        key_id=_text(metadata["KeyId"]),
-        arn=_text(metadata["Arn"]),
+        key_id=text(metadata["KeyId"]),
+        arn=text(metadata["Arn"]),
         state=state,
-        key_manager=sys.intern(_text(metadata.get("KeyManager", "CUSTOMER"))),
-        description=_text(metadata.get("Description", "")),
-        key_spec=sys.intern(_text(metadata.get("KeySpec", ""))),
-        key_usage=sys.intern(_text(metadata.get("KeyUsage", ""))),
-        origin=sys.intern(_text(metadata.get("Origin", ""))),
-        multi_region=_text(metadata.get("MultiRegionConfiguration", {}).get("MultiRegionKeyType", "")).lower(),
+        key_manager=sys.intern(text(metadata.get("KeyManager", "CUSTOMER"))),
+        description=text(metadata.get("Description", "")),
+        key_spec=sys.intern(text(metadata.get("KeySpec", ""))),
+        key_usage=sys.intern(text(metadata.get("KeyUsage", ""))),
+        origin=sys.intern(text(metadata.get("Origin", ""))),
+        multi_region=text(metadata.get("MultiRegionConfiguration", {}).get("MultiRegionKeyType", "")).lower(),
         created_at=_seconds(metadata.get("CreationDate")),
         deletion=deletion,
         material_expires_at=_seconds(metadata.get("ValidTo")),
     )
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"text expected, {value!r} found")
-    return value
-
-
 def _seconds(moment: datetime | None) -> float | None:
-    return None if moment is None else moment.timestamp()
+    return None if moment is None else seconds(moment)
 
 
 def _pairs(answer: "ListAliasesResponseTypeDef") -> list[tuple[str, str]]:
     aliases = answer["Aliases"]
-    return [(_text(alias["TargetKeyId"]), _text(alias["AliasName"])) for alias in aliases if alias.get("TargetKeyId")]
+    return [(text(alias["TargetKeyId"]), text(alias["AliasName"])) for alias in aliases if alias.get("TargetKeyId")]
 
 
 def _by_key(pairs: Iterable[tuple[str, str]]) -> Aliases:
@@ -181,7 +173,7 @@ def _one_page(
     entries = read(answer)
     if not answer.get("Truncated"):
         return entries, None
-    following: Marker = {"Marker": _text(answer["NextMarker"])}
+    following: Marker = {"Marker": text(answer["NextMarker"])}
     if following["Marker"] in {"", marker.get("Marker")}:
         raise ValueError(f"{following} does not lead to another page")
     return entries, following

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from exporter.aws.calls import Access, Calls, Operation
+from exporter.aws.reading import text
 from exporter.errors import TargetError
 
 Answer = TypeVar("Answer")
@@ -145,9 +146,9 @@ class Queue:
         at = self._now()
         messages = [
             Message(
-                message_id=message["MessageId"],
-                receipt=message["ReceiptHandle"],
-                body=message["Body"],
+                message_id=text(message["MessageId"]),
+                receipt=text(message["ReceiptHandle"]),
+                body=text(message["Body"]),
                 receives=int(message["Attributes"]["ApproximateReceiveCount"]),
                 age=at - int(message["Attributes"]["SentTimestamp"]) / 1000,
             )
@@ -161,7 +162,7 @@ class Queue:
         entries = [{"Id": str(number), "ReceiptHandle": each.receipt} for number, each in enumerate(messages)]
         answer = sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
         failures = (each for each in answer.get("Failed") or () if not each["SenderFault"])
-        return next(((each["Code"], each.get("Message", "")) for each in failures), None)
+        return next(((text(each["Code"]), text(each.get("Message", ""))) for each in failures), None)
 
     def _level(self, sqs: _SqsClient) -> Level:
         names = ["ApproximateNumberOfMessages", "RedrivePolicy"]

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exporter.aws.calls import Access, Calls, Operation
+from exporter.aws.reading import text
 
 if TYPE_CHECKING:
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
@@ -54,8 +55,8 @@ def _one_page(wanted: Sequence[str], token: str, tagging: "ResourceGroupsTagging
 
 def _read(answer: "GetResourcesOutputTypeDef", wanted: Sequence[str]) -> Tags:
     return {
-        resource["ResourceARN"]: tuple(
-            sorted((tag["Key"], str(tag["Value"])) for tag in resource.get("Tags", []) if tag["Key"] in wanted)
+        text(resource["ResourceARN"]): tuple(
+            sorted((tag["Key"], text(tag["Value"])) for tag in resource.get("Tags", []) if tag["Key"] in wanted)
         )
         for resource in answer["ResourceTagMappingList"]
     }

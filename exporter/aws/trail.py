@@ -12,13 +12,11 @@ from math import inf
 from typing import Final
 
 from exporter.aws.calls import Access, Calls
-from exporter.aws.cloudtrail import REACH, Query, look_up
+from exporter.aws.cloudtrail import OVERLAP, REACH, Query, look_up
 from exporter.aws.dossier import patience
 from exporter.errors import TargetError
 from exporter.model import Target
 
-OVERLAP: Final = 1800.0
-"""How much of what was read before is read again, in seconds: events come late, and out of order."""
 SCHEDULING: Final = "ScheduleKeyDeletion"
 OTHERS: Final = (
     "CancelKeyDeletion",

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from exporter.aws.calls import Access, Calls, Operation, Outcomes
+from exporter.aws.reading import seconds, text
 from exporter.model import Usage, UsageCase
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ def read_usage(answer: "GetKeyLastUsageResponseTypeDef") -> Usage:
     if use:
         return Usage(
             UsageCase.USED,
-            tracked_since.timestamp(),
-            last_used_at=use["Timestamp"].timestamp(),
-            operation=use.get("Operation", ""),
-            event_id=use.get("CloudTrailEventId", ""),
+            seconds(tracked_since),
+            last_used_at=seconds(use["Timestamp"]),
+            operation=text(use.get("Operation", "")),
+            event_id=text(use.get("CloudTrailEventId", "")),
         )
     case = UsageCase.NEVER if created_at >= tracked_since else UsageCase.UNKNOWN
-    return Usage(case, tracked_since.timestamp())
+    return Usage(case, seconds(tracked_since))

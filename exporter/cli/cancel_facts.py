@@ -11,7 +11,7 @@ from exporter.facts import Facts
 from exporter.model import Source, UsageCase
 from exporter.remediation.plan import Action, Relative, Step
 from exporter.settings.problems import one_line
-from exporter.web.times import age
+from exporter.times import age
 
 _WILL: Final = {
     Action.SAVE: "cancel the deletion, enable the key, verify that it is enabled",

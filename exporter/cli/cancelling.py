@@ -14,6 +14,7 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from exporter.acknowledgements import Acknowledgements
+from exporter.aws.caller import Caller, who_am_i
 from exporter.aws.calls import Telemetry
 from exporter.aws.connection import Connection, connect
 from exporter.aws.discovery import Memory
@@ -28,7 +29,7 @@ from exporter.findings.judging import report_of
 from exporter.findings.report import Report
 from exporter.log import Log, start_logging
 from exporter.oneshot import look_once, narrowed
-from exporter.remediation.doors import Caller, Doors, any_account, roles_of, who_am_i, with_role
+from exporter.remediation.doors import Doors, any_account, roles_of, with_role
 from exporter.remediation.journal import Journal
 from exporter.remediation.plan import Action, Plan
 from exporter.remediation.planning import Planner

@@ -96,6 +96,12 @@ class Credentials:
         for key in gone:
             del self._by_key[key]
 
+    def expire(self, account_id: str, at: float) -> None:
+        """Let every session in an account end at a moment, in Unix seconds, that may have passed."""
+        for key, each in self._by_key.copy().items():
+            if each.account_id == account_id and each.expires_at is not None:
+                self._by_key[key] = replace(each, expires_at=at)
+
     def _word(self, length: int) -> str:
         return "".join(self._random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=length))
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from exporter.findings.report import Finding, Gap, Report
 from exporter.findings.text import in_cell
-from exporter.web.times import rfc3339
+from exporter.times import rfc3339
 
 COLUMNS: Final = (
     "kind",

@@ -7,7 +7,7 @@ from math import inf, isinf
 from exporter.acknowledgements import Acknowledgement
 from exporter.findings.report import CheckedAccount, CheckedTarget, Finding, Gap, Report, Verdict, days
 from exporter.model import Evidence
-from exporter.web.times import rfc3339
+from exporter.times import rfc3339
 
 FORMAT_VERSION = 1
 """Grows when a member changes its meaning or goes away."""

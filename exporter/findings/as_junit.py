@@ -14,7 +14,7 @@ from exporter.findings import words
 from exporter.findings.report import Finding, Gap, GapKind, Report, Verdict
 from exporter.findings.text import in_xml
 from exporter.model import Target
-from exporter.web.times import rfc3339
+from exporter.times import rfc3339
 
 _OF_TARGETS: Final = frozenset({GapKind.TARGET, GapKind.KEY})
 

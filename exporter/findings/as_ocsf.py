@@ -160,7 +160,7 @@ def _of_finding(finding: Finding, *, principals: bool) -> _Subject:
             "uid": key.arn,
             "name": words.name_of(facts),
             "type": "AWS::KMS::Key",
-            "cloud_partition": key.arn.split(":")[1],
+            "cloud_partition": key.partition,
             "region": facts.target.region,
             "labels": [f"{name}={value}" for name, value in key.tags],
         },

@@ -17,7 +17,7 @@ from exporter.findings import words
 from exporter.findings.report import Finding, Report, Status, Verdict, due_at
 from exporter.settings import format_duration
 from exporter.settings.problems import one_line
-from exporter.web.times import rfc3339
+from exporter.times import rfc3339
 
 MOST_COMMANDS: Final = 10
 """Commands that save a key, at most; the other formats have one for each key."""

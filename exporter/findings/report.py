@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from exporter.aws.caller import Caller
 from exporter.facts import DAY, Facts
 from exporter.model import Source, Target, frozen
-from exporter.oneshot import Caller, Scope
+from exporter.oneshot import Scope
 
 
 class Status(IntEnum):

@@ -6,7 +6,7 @@ from typing import Final
 from exporter.facts import DAY, Facts
 from exporter.findings.report import Finding, Verdict
 from exporter.model import Source, UsageCase
-from exporter.web.times import age, rfc3339
+from exporter.times import age, rfc3339
 
 UNKNOWN: Final = "unknown"
 SOURCES: Final = {

@@ -1,57 +1,15 @@
-"""Who runs the command, and the ways into the accounts that hold the keys."""
+"""The ways into the accounts that hold the keys."""
 
-import asyncio
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.aws.caller import Caller
 from exporter.aws.calls import Access, Calls
-from exporter.aws.discovery import GET_CALLER_IDENTITY
 from exporter.aws.identities import RoleIdentity
 from exporter.model import Target
 
 if TYPE_CHECKING:
-    from mypy_boto3_sts import STSClient
-
     from exporter.settings.model import Aws
-
-_CALL_TIME: Final = 60.0
-_LONGEST_SESSION_NAME: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whose credentials these are."""
-
-    account_id: str
-    arn: str
-
-    @property
-    def partition(self) -> str:
-        """The partition of every account that they may enter."""
-        return self.arn.split(":")[1]
-
-    @property
-    def session_name(self) -> str:
-        """What sessions of assumed roles are called, so that CloudTrail in those accounts names the person too."""
-        person = re.sub(r"[^\w+=,.@-]", "-", self.arn.rpartition("/")[2].rpartition(":")[2], flags=re.ASCII)
-        return f"kms-exporter-{person}"[:_LONGEST_SESSION_NAME]
-
-
-async def who_am_i(calls: Calls, home: Access) -> Caller:
-    """Ask STS whose the credentials are.
-
-    Raises:
-        TargetError: there are none, or nobody answers.
-    """
-
-    def request(sts: "STSClient") -> Caller:
-        answer = sts.get_caller_identity()
-        return Caller(answer["Account"], answer["Arn"])
-
-    deadline = asyncio.get_running_loop().time() + _CALL_TIME
-    return await calls.one(home, GET_CALLER_IDENTITY, request, deadline=deadline)
 
 
 class RoleToAssume(NamedTuple):

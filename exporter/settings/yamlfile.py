@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from exporter.errors import ConfigError
 from exporter.settings.catalogue import Location
+from exporter.settings.problems import one_line
+
+_REPEATED: Final = 100_000
+"""Values for which the aliases of a file may stand: a few lines of them could stand for more than any memory holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,20 @@ def read_yaml(path: str) -> Document:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
     try:
-        return _Reader(path).read(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _error(path, content[: error.start].decode("utf-8"), "this is not UTF-8 text") from error
+        before = error.object[: error.start].decode("utf-8")  # `object` is without the byte order mark
+        raise _error(path, before, "this is not UTF-8 text") from error
+    try:
+        return _Reader(path).read(text)
+    except RecursionError as error:
+        raise ConfigError(f"{path}: it is nested too deeply") from error
 
 
 def _error(path: str, before: str, reason: str) -> ConfigError:
     """Tell of a mistake behind the text `before`."""
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-    return ConfigError(f"{path} line {line} column {column}: {reason}")
+    return ConfigError(f"{path} line {line} column {column}: {one_line(reason)}")
 
 
 class _Reader:
@@ -53,8 +62,10 @@ class _Reader:
         self._path = path
         self._lines: dict[Location, int] = {}
         self._open: list[yaml.Node] = []
+        self._values_left = 0
 
     def read(self, text: str) -> Document:
+        self._values_left = len(text) + _REPEATED  # without aliases, no value is shorter than a character
         root = self._compose(text)
         if root is None:
             raise _error(self._path, "", "there is nothing in the file; write {} for the defaults")
@@ -72,13 +83,16 @@ class _Reader:
         except yaml.reader.ReaderError as error:
             reason = f"the character {error.character:#04x} is not allowed"
             raise _error(self._path, text[: error.position], reason) from error
-        except RecursionError as error:
-            raise ConfigError(f"{self._path}: it is nested too deeply") from error
+        except (OverflowError, ValueError) as error:  # of Python itself, about an escape that is no character
+            raise ConfigError(f"{self._path}: {one_line(str(error))}") from error
 
     def _convert(self, node: yaml.Node, at: Location) -> Any:
         self._lines[at] = node.start_mark.line + 1
         if node in self._open:
             raise self._error(node.start_mark, "an alias stands inside what it names")
+        self._values_left -= 1
+        if self._values_left < 0:
+            raise self._error(node.start_mark, f"aliases stand for more than {_REPEATED} values")
         self._open.append(node)
         try:
             return self._content(node, at)
@@ -110,4 +124,4 @@ class _Reader:
 
     def _error(self, mark: yaml.Mark | None, reason: str) -> ConfigError:
         place = f" line {mark.line + 1} column {mark.column + 1}" if mark else ""
-        return ConfigError(f"{self._path}{place}: {reason}")
+        return ConfigError(f"{self._path}{place}: {one_line(reason)}")

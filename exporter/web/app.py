@@ -49,7 +49,7 @@ def create_app(
 
     async def page(request: Request) -> Response:
         try:
-            query = PageQuery.parse(request.url.query)
+            query = PageQuery.parse(_query(request))
         except ParameterError as error:
             return _line(str(error), 400)
         content = await run_in_threadpool(render_page, query)
@@ -57,7 +57,7 @@ def create_app(
 
     async def keys(request: Request) -> Response:
         try:
-            query = parse_query(request.url.query)
+            query = parse_query(_query(request))
         except ParameterError as error:
             return _line(str(error), 400)
         content = await run_in_threadpool(render_keys, query)
@@ -114,6 +114,12 @@ def _reload(exporter: Exporter) -> Callable[[Request], Awaitable[Response]]:
 
 async def _no_reload(_: Request) -> Response:
     return _line("not enabled; send SIGHUP, or set web.enable_reload", 403)
+
+
+def _query(request: Request) -> str:
+    """Return the query string; bytes that are no UTF-8 must not make an error of the server out of a stranger's."""
+    query: bytes = request.scope["query_string"]
+    return query.decode("utf-8", "replace")
 
 
 def _line(text: str, status: int) -> Response:

@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl
 
 from exporter.errors import ExporterError
 
-_MAX_LENGTH: Final = 500
+MAX_LENGTH: Final = 500
+"""Characters that a value may have."""
 
 
 class ParameterError(ExporterError):
@@ -25,8 +26,8 @@ def read_parameters(text: str, accepted: Collection[str]) -> Mapping[str, str]:
             raise ParameterError(f"{name} is given more than once")
         if name not in accepted:
             raise ParameterError(f"unknown parameter {name!r}; accepted are {listed(accepted)}")
-        if len(value) > _MAX_LENGTH:
-            raise ParameterError(f"{name} is longer than {_MAX_LENGTH} characters")
+        if len(value) > MAX_LENGTH:
+            raise ParameterError(f"{name} is longer than {MAX_LENGTH} characters")
         found[name] = value
     return found
 

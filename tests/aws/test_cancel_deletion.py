@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from exporter.acknowledgements import Acknowledgements
+from exporter.aws.caller import who_am_i
 from exporter.demo.keys import CustomKeyStore, Key
 from exporter.demo.world import World
 from exporter.errors import ConfigError
 from exporter.findings.judging import report_of
 from exporter.log import Log
 from exporter.oneshot import Scope, look_once, narrowed
-from exporter.remediation.doors import Doors, any_account, who_am_i
+from exporter.remediation.doors import Doors, any_account
 from exporter.remediation.journal import Journal
 from exporter.remediation.names import read_name
 from exporter.remediation.plan import Action, Plan, Step

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from exporter.aws.cloudtrail import OVERLAP
 from exporter.aws.connection import Connection
-from exporter.aws.trail import OTHERS, OTHERS_EVERY, OVERLAP, Look
+from exporter.aws.trail import OTHERS, OTHERS_EVERY, Look
 from exporter.demo.vault import Vault
 from exporter.demo.world import World
 from exporter.model import Events, Keys, PassKind, without

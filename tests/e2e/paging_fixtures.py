@@ -29,6 +29,7 @@ ACCOUNTS: Final = {
     "archive": "200000000003",
     "estate": "200000000004",
 }
+REPLICAS: Final = (0, 1)
 INTERVALS: Final = "exporter 5 s (its least; default 60), scrape and rules 1 s (30), Alertmanager waits 1 s (10)"
 """What the tests shorten, and what the shipped files say."""
 
@@ -80,26 +81,38 @@ class Exporters:
     def __init__(self, emulator: EmulatorServer, config: Path) -> None:
         self._env = environment(emulator.url)
         self._config = config
-        self.addresses = tuple(f"127.0.0.1:{free_port()}" for _ in range(2))
-        self._processes: list[ExporterProcess] = []
+        self.addresses = tuple(f"127.0.0.1:{free_port()}" for _ in REPLICAS)
+        self.running: dict[int, ExporterProcess] = {}
 
-    def start(self) -> None:
-        """Start both."""
-        for address in self.addresses:
-            arguments = ["serve", "--config", str(self._config), "--web.listen_address", address]
-            self._processes.append(ExporterProcess(arguments, self._env))
-        for process in self._processes:
+    def launch(self, replica: int) -> None:
+        """Start one; it may not have read anything yet."""
+        arguments = ["serve", "--config", str(self._config), "--web.listen_address", self.addresses[replica]]
+        self.running[replica] = ExporterProcess(arguments, self._env)
+
+    def start(self, *replicas: int) -> None:
+        """Start both, or those given; they are ready then."""
+        for replica in replicas or REPLICAS:
+            self.launch(replica)
+        for process in self.running.values():
             process.ready()
 
-    def kill(self) -> None:
-        """End both as a crash does."""
-        while self._processes:
-            self._processes.pop().kill()
+    def kill(self, *replicas: int) -> None:
+        """End both, or those given, as a crash does."""
+        for replica in replicas or tuple(self.running):
+            self.running.pop(replica).kill()
+
+    def end(self, replica: int) -> None:
+        """Let one end as an orchestrator does."""
+        process = self.running.pop(replica)
+        try:
+            process.end()
+        finally:
+            process.kill()
 
 
 @contextmanager
-def chain(folder: Path) -> Iterator[Chain]:
-    """Run everything; every target has been read and scraped when the block begins."""
+def chain(folder: Path, replicas: tuple[int, ...] = REPLICAS) -> Iterator[Chain]:
+    """Run everything; every target has been read and scraped, of each replica, when the block begins."""
     for needed in ("prometheus", "prometheus-alertmanager"):
         program(needed)
     with ExitStack() as stack:
@@ -110,9 +123,9 @@ def chain(folder: Path) -> Iterator[Chain]:
         alertmanager_url = stack.enter_context(alertmanager(turned_to_loopback(folder, posts_url, smtp_port, timers)))
         exporters = Exporters(emulator, _exporter_config(folder))
         stack.callback(exporters.kill)
-        exporters.start()
+        exporters.start(*replicas)
         prometheus = stack.enter_context(_prometheus(folder, exporters.addresses, alertmanager_url))
-        until(lambda: len(prometheus.query("kms_exporter_target_up == 1")) == 2 * len(ACCOUNTS), within=30)
+        until(lambda: len(prometheus.query("kms_exporter_target_up == 1")) == len(replicas) * len(ACCOUNTS), within=30)
         yield Chain(emulator, exporters, prometheus, posts, mails)
 
 

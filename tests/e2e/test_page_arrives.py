@@ -98,7 +98,7 @@ def test_cancelled_deletion_resolves_and_reminds_of_enabling(paging: Chain) -> N
     (key_id,) = (key.key_id for key in paging.vault("payments").pending())
     paging.vault("payments").cancel_deletion(key_id)
     paging.page("payments", "", within=30, action="resolve")
-    assert paging.firing("payments") == set()
+    until(lambda: paging.firing("payments") == set())
 
     def reminds(post: Post) -> bool:
         text = str(post.body)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from exporter.aws.caller import Caller
 from exporter.aws.calls import Access
 from exporter.model import Deletion, Evidence, Key, Keys, Snapshot, Source, Target, TargetState, Unreadable, frozen
-from exporter.oneshot import Caller, Look, Scope
+from exporter.oneshot import Look, Scope
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0

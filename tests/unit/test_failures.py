@@ -130,6 +130,9 @@ def test_without_credentials_there_is_nothing_to_try(error: Exception) -> None:
         TypeError("text expected"),
         ValueError("same page"),
         AttributeError("timestamp"),
+        RecursionError("too deep"),
+        OverflowError("too large to convert to float"),
+        RuntimeError("Unable to calculate correct timezone offset"),
     ],
 )
 def test_an_answer_that_can_not_be_read_may_be_a_better_one_next_time(error: Exception) -> None:
@@ -141,7 +144,7 @@ def test_what_can_not_be_asked_for_is_no_reason_to_stop() -> None:
     assert gist(understand(error)) == ("invalid_response", Scope.ITEM, Remedy.NONE, 1)
 
 
-@pytest.mark.parametrize("error", [botocore_errors.ProfileNotFound(profile="x"), RecursionError("too deep")])
+@pytest.mark.parametrize("error", [botocore_errors.ProfileNotFound(profile="x"), MemoryError("too much")])
 def test_what_nobody_foresaw_is_told_by_its_name(error: Exception) -> None:
     assert gist(understand(error)) == (type(error).__name__, Scope.TARGET, Remedy.NONE, 1)
 

@@ -2,10 +2,11 @@
 
 import pytest
 
+from exporter.aws.caller import Caller
 from exporter.aws.calls import Access
 from exporter.facts import Facts
 from exporter.model import Deletion, Key, Target
-from exporter.remediation.doors import Caller, RoleToAssume, roles_of, with_role
+from exporter.remediation.doors import RoleToAssume, roles_of, with_role
 from exporter.remediation.plan import Action, Plan, Relative, Step, decide, in_order
 from exporter.settings import Settings
 
@@ -67,4 +68,4 @@ def test_a_role_name_takes_the_place_of_every_role_of_the_configuration() -> Non
     ],
 )
 def test_sessions_are_named_after_the_person(arn: str, name: str) -> None:
-    assert Caller("111122223333", arn).session_name == name
+    assert Caller("111122223333", arn, "AIDAEXAMPLE").session_name == name

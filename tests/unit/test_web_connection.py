@@ -1,79 +1,13 @@
 """What strangers send, or do not: each is answered in one line or closed, none reaches the application."""
 
-import contextlib
 import logging
-import socket
 from collections.abc import Iterator
 
 import pytest
 
-from exporter.web.app import create_app
 from exporter.web.connection import Connection
-from tests.support.serving import FakeExporter, served
+from tests.support.peers import Narrow, Patient, Peers, peers_of
 from tests.support.waiting import until
-
-PATIENCE = 10.0
-
-
-class Narrow(Connection):
-    """The same with less patience, so that tests have to wait less."""
-
-    max_connections = 3
-    max_head = 2_000
-    head_seconds = 0.3
-
-
-class Patient(Narrow):
-    """One that does not mind waiting."""
-
-    head_seconds = PATIENCE
-
-
-class Peer:
-    """Sends bytes, and takes what comes back."""
-
-    def __init__(self, url: str) -> None:
-        host, _, port = url.removeprefix("http://").partition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=PATIENCE)
-
-    def send(self, data: bytes) -> None:
-        with contextlib.suppress(ConnectionError):
-            self._socket.sendall(data)
-
-    def answer(self) -> bytes:
-        """Return the status line and the headers, nothing where the connection was closed without."""
-        received = b""
-        with contextlib.suppress(ConnectionError):
-            while b"\r\n\r\n" not in received and (part := self._socket.recv(4096)):
-                received += part
-        return received.partition(b"\r\n\r\n")[0]
-
-    def status(self, data: bytes) -> int:
-        self.send(data)
-        answer = self.answer()
-        return int(answer.split()[1]) if answer else 0
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-class Peers:
-    """Opens connections to one server, and closes them all."""
-
-    def __init__(self, url: str, stack: contextlib.ExitStack) -> None:
-        self._url = url
-        self._stack = stack
-
-    def another(self) -> Peer:
-        peer = Peer(self._url)
-        self._stack.callback(peer.close)
-        return peer
-
-
-@contextlib.contextmanager
-def peers_of(connection: type[Connection]) -> Iterator[Peers]:
-    with contextlib.ExitStack() as stack, served(create_app(FakeExporter()), connection) as url:
-        yield Peers(url, stack)
 
 
 @pytest.fixture(scope="module")
@@ -190,8 +124,9 @@ class TestLimits:
             b"GET /?" + b"a" * 3_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"a" * 3_000 + b"\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 3_000 + b"\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 20 + b"\r\n",
         ],
-        ids=["path", "query", "header", "headers"],
+        ids=["path", "query", "header", "headers", "how many headers"],
     )
     def test_a_request_with_too_much_before_its_end_is_refused(self, request_bytes: bytes) -> None:
         with peers_of(Narrow) as peers:

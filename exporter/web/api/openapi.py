@@ -11,6 +11,7 @@ import exporter
 from exporter.model import Source, TransitionKind, UsageCase
 from exporter.web.api.paging import MAX_LIMIT
 from exporter.web.api.records import MAX_UNREADABLE
+from exporter.web.parameters import MAX_LENGTH
 
 PATH: Final = "/api/v1/openapi.json"
 
@@ -61,7 +62,11 @@ def _keys_operation() -> Schema:
                 "Keys on the page, at most.",
                 {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": MAX_LIMIT},
             ),
-            _parameter("after", "`next` of the page before; without it the answer is the first page.", _text("")),
+            _parameter(
+                "after",
+                "`next` of the page before; without it the answer is the first page.",
+                {"type": "string", "pattern": "^[^/]+/[^/]+/[^/]+$", "maxLength": MAX_LENGTH},
+            ),
             _parameter(
                 "pending", "Whether to leave out keys that are not pending deletion.", _default(_flag(""), False)
             ),

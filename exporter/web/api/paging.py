@@ -16,9 +16,9 @@ from typing import Final
 from exporter.acknowledgements import Acknowledgements, Rule
 from exporter.facts import facts_of
 from exporter.model import Key, Snapshot, Target, TargetState
+from exporter.times import rfc3339
 from exporter.web.api import records
 from exporter.web.parameters import ParameterError, one_of, read_parameters, whole_number
-from exporter.web.times import rfc3339
 
 MAX_LIMIT: Final = 1000
 """Keys on a page, at most and unless asked otherwise."""

@@ -9,7 +9,7 @@ from exporter.acknowledgements import Acknowledgement, Rule
 from exporter.exposition.families import SECONDS_PER_DAY
 from exporter.facts import Facts
 from exporter.model import DeniedUses, Grants, Scheduling, Snapshot, Source, TargetState, Transition, Usage
-from exporter.web.times import rfc3339
+from exporter.times import rfc3339
 
 MAX_UNREADABLE: Final = 100
 """Unreadable keys that are named for a target; all are counted."""

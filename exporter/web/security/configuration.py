@@ -24,7 +24,9 @@ from exporter.web.security.fields import (
     BcryptHash,
     Cipher,
     ClientAuth,
+    Countable,
     Curve,
+    FileName,
     Frame,
     GoDuration,
     HeaderText,
@@ -44,9 +46,9 @@ class TlsServer(Item):
     cert: str = Field(default="", description="Certificate chain, PEM.")
     key: PrivateKey = Field(default=_NO_SECRET, description="Private key, PEM.")
     client_ca: str = Field(default="", description="CA certificates of clients, PEM.")
-    cert_file: str = ""
-    key_file: str = ""
-    client_ca_file: str = ""
+    cert_file: FileName = ""
+    key_file: FileName = ""
+    client_ca_file: FileName = ""
     client_auth_type: ClientAuth = "NoClientCert"
     client_allowed_sans: tuple[str, ...] = ()
     min_version: Version = "TLS12"
@@ -116,7 +118,7 @@ class RateLimit(Item):
     """`rate_limit`: a token bucket for all requests."""
 
     interval: GoDuration = Field(default=0.0, description="Seconds in which one request is let in; 0 = no limit.")
-    burst: int = Field(default=0, ge=0, description="Requests that may come at once.")
+    burst: Annotated[int, Countable] = Field(default=0, ge=0, description="Requests that may come at once.")
 
     def conflicts(self) -> Iterator[Conflict]:
         """A bucket that holds nothing lets nobody in."""

@@ -44,6 +44,8 @@ _UNVERIFIED: Final = ("RequireAnyClientCert", "RequireClientCert")
 _VERSIONS: Final = ("TLS12", "TLS13")
 _OLD_VERSIONS: Final = ("TLS10", "TLS11")
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MOST: Final = 2**63 - 1
+_LONGEST: Final = _MOST * 1e-9
 _FRAMES: Final = ("deny", "sameorigin")
 
 
@@ -87,6 +89,18 @@ def _bcrypt(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _file_name(name: str) -> str:
+    if "\0" in name:
+        raise ValueError("has a character that no file's name can have")
+    return name
+
+
+def _countable(count: int) -> int:
+    if count > _MOST:
+        raise ValueError("is more than Go can count")
+    return count
+
+
 def _blank(value: object) -> object:
     return "" if value is None else value
 
@@ -115,10 +129,13 @@ def _go_duration(value: object) -> object:
         return value
     if value == "0":
         return 0.0
-    number = rf"([0-9]+\.?[0-9]*|\.[0-9]+)({'|'.join(_SECONDS)})"
+    number = rf"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)({'|'.join(_SECONDS)})"
     if not re.fullmatch(rf"(?:{number})+", value):
         raise ValueError("is no duration")
-    return sum(float(amount) * _SECONDS[unit] for amount, unit in re.findall(number, value))
+    seconds = sum(float(amount) * _SECONDS[unit] for amount, unit in re.findall(number, value))
+    if seconds > _LONGEST:
+        raise ValueError("is longer than Go can count")
+    return seconds
 
 
 ClientAuth = Annotated[str, AfterValidator(_client_auth), Kind("policy", f"one of {', '.join(_CLIENT_AUTH)}")]
@@ -133,6 +150,9 @@ OneCurve = AfterValidator(_one_curve)
 """Refuses several curves."""
 PrivateKey = Annotated[SecretStr, Kind("key", "a private key in PEM")]
 BcryptHash = Annotated[SecretStr, AfterValidator(_bcrypt), Kind("hash", "a bcrypt hash such as htpasswd -nBC 10 makes")]
+Countable = AfterValidator(_countable)
+"""Refuses what is no `int` of Go's."""
+FileName = Annotated[str, AfterValidator(_file_name), Kind("file", "the name of a file")]
 HeaderText = Annotated[
     str, BeforeValidator(_blank), AfterValidator(_header_text), Kind("header", "printable ASCII text, or nothing")
 ]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.model import Snapshot, Transition, TransitionKind
+from exporter.times import minute, relative, rfc3339
 from exporter.web.status.pending import Line, Tone
 from exporter.web.status.query import PageQuery
-from exporter.web.times import minute, relative, rfc3339
 
 MAX_CHANGES: Final = 25
 """Changes on the page; the JSON has more."""

@@ -15,13 +15,13 @@ from markupsafe import Markup
 from exporter.acknowledgements import Acknowledgements, Rule
 from exporter.facts import Facts, pending_facts
 from exporter.model import Snapshot
+from exporter.times import age, minute
 from exporter.web.status.changes import latest_changes
 from exporter.web.status.pending import PendingRow
 from exporter.web.status.query import PageQuery
 from exporter.web.status.selection import Page, select
 from exporter.web.status.targets import Trouble, select_targets, trouble
 from exporter.web.status.visible import breakable, visible
-from exporter.web.times import age, minute
 
 REFRESH_SECONDS: Final = 30
 """How often the page refreshes itself."""

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from exporter.facts import DAY, Facts
 from exporter.model import Source, UsageCase
-from exporter.web.times import age, day, minute, relative, span
+from exporter.times import age, day, minute, relative, span
 
 Tone = Literal["urgent", "near", "good", "calm", "plain"]
 """How loudly something is told; the words alone must tell it too."""

@@ -7,10 +7,10 @@ from itertools import chain, islice
 from typing import Final
 
 from exporter.model import Source, TargetState
+from exporter.times import age
 from exporter.web.status.pending import Line, Tone
 from exporter.web.status.query import PageQuery
 from exporter.web.status.selection import Page, cut
-from exporter.web.times import age
 
 MAX_UNREADABLE: Final = 100
 """Unreadable keys that are named for a target; all are counted."""

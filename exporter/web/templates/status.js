@@ -13,7 +13,7 @@
   let ahead = Date.now() / 1000 - Number(document.body.dataset.now);
   let typedAt = -Infinity;
 
-  // The two largest units of a duration: the words of `exporter.web.times.span`.
+  // The two largest units of a duration: the words of `exporter.times.span`.
   function span(seconds) {
     const whole = Math.max(Math.floor(seconds), 0);
     for (let i = 0; i + 1 < UNITS.length; i++) {

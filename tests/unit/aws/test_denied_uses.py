@@ -2,8 +2,8 @@
 
 import pytest
 
-from exporter.aws.cloudtrail import Event
-from exporter.aws.denied import CRYPTOGRAPHIC, OVERLAP, Uses, is_denied_use
+from exporter.aws.cloudtrail import OVERLAP, Event
+from exporter.aws.denied import CRYPTOGRAPHIC, Uses, is_denied_use
 from exporter.aws.principals import Principal
 from exporter.model import DeniedUses, Key
 
