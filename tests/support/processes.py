@@ -49,7 +49,7 @@ class ExporterProcess:
 
     def get(self, path: str, **arguments: object) -> httpx.Response:
         """Send a GET request."""
-        return httpx.get(self.url + path, timeout=10, trust_env=False, **arguments)
+        return httpx.get(self.url + path, timeout=30, trust_env=False, **arguments)
 
     def metrics(self) -> str:
         """Return the page that Prometheus gets."""
