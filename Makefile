@@ -20,6 +20,10 @@ $(VENV)/dev: $(VENV)/runtime requirements/dev.txt
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/bench: $(VENV)/dev requirements/bench.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
 .PHONY: demo
 demo: $(VENV)/runtime ## Watch an emulated AWS on this machine
 	$(BIN)/kms-exporter demo $(ARGS)
@@ -29,7 +33,7 @@ components: ## Install the servers and the browser that the tests use (Debian, r
 	scripts/components
 
 .PHONY: test
-test: $(VENV)/dev components ## Run every test, with coverage, in JOBS processes
+test: $(VENV)/bench components ## Run every test, with coverage, in JOBS processes
 	$(BIN)/pytest --cov -n $(JOBS) --dist loadgroup $(ARGS)
 
 .PHONY: lint
@@ -43,6 +47,7 @@ generate: $(VENV)/dev ## Write anew what is generated: documents, dashboards, po
 	$(BIN)/python docs/build.py
 	$(BIN)/python docs/build_cost.py
 	$(BIN)/python -m docs.build_dependencies
+	$(BIN)/python -m docs.build_performance
 	$(BIN)/python -m grafana.builder
 	$(BIN)/python grafana/rules/build_grafana_managed.py
 	$(BIN)/python iam/build.py
@@ -68,12 +73,14 @@ NEIGHBOURS ?= custodian prowler awscli
 	@touch $@
 
 .PHONY: bench
-bench: $(VENV)/dev $(NEIGHBOURS:%=.cache/%/installed) ## Measure what README quotes; takes about ten minutes on a quiet machine
-	$(BIN)/python -m benchmarks.serving
-	$(BIN)/python -m benchmarks.sweeping
-	$(BIN)/python -m benchmarks.neighbours
-	$(BIN)/python -m benchmarks.beside_sweep
-	$(BIN)/python -m benchmarks.cost
+bench: $(VENV)/bench $(NEIGHBOURS:%=.cache/%/installed) ## Measure everything, print one table; about 50 minutes (QUICK=1: 10, small sizes)
+ifdef QUICK
+	$(BIN)/python -m benchmarks.report --measure --quick
+else
+	$(BIN)/python -m benchmarks.report --measure
+	$(BIN)/python -m benchmarks.plots
+	$(BIN)/python -m docs.build_performance
+endif
 
 .PHONY: lock
 lock: $(VENV)/dev ## Resolve the pinned, hashed requirement files anew

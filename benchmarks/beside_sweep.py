@@ -6,65 +6,60 @@ The emulator, the exporter and this client are three processes on whatever cores
 """
 
 import argparse
-import os
-import re
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 
-import httpx
+from benchmarks.results import Claim, conclude
+from benchmarks.running import Emulator, Exporter, emulator, exporter, percentile
 
-from benchmarks.sweeping import emulator
-from exporter.demo.scenario import REGIONS
+INTERVALS = ("--refresh.interval", "--refresh.full_interval", "--refresh.fallback_interval")
+IDLE = tuple(f"{name}=1d" for name in INTERVALS)
+BUSY = tuple(f"{name}=5s" for name in INTERVALS)
 
-GZIP = {"Accept-Encoding": "gzip"}
+
+@dataclass(frozen=True)
+class Beside:
+    """Scrapes of an idle process, and of one that sweeps without a pause; seconds.
+
+    Attributes:
+        latency: in which AWS answers.
+        request_rate: share of the quota that it may use.
+        idle: p50, as is `p50`, of the busy one.
+    """
+
+    keys: int
+    latency: str
+    request_rate: str
+    idle: float
+    p50: float
+    p99: float
 
 
-class Exporter:
-    """A running `kms-exporter serve`."""
+@dataclass(frozen=True)
+class Many:
+    """Full passes over very many keys; seconds, and MB.
 
-    def __init__(self, process: "subprocess.Popen[str]", url: str) -> None:
-        self.client = httpx.Client(base_url=url, timeout=60, trust_env=False)
-        self.process = process
+    Attributes:
+        ready: from the start of the process.
+        health: the longest that /healthz took.
+    """
 
-    def seconds(self, path: str) -> float:
-        """Return how long an answer takes, read to its end and not unpacked."""
-        started = time.perf_counter()
-        with self.client.stream("GET", path, headers=GZIP) as answer:
-            for _ in answer.iter_raw():
-                pass
-        return time.perf_counter() - started
-
-    def peak_mebibytes(self) -> float:
-        """Return the largest resident size so far."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        assert found
-        return int(found[1]) / 1024
+    keys: int
+    ready: float
+    scrape: float
+    health: float
+    peak: float
 
 
 @contextmanager
-def exporter(env: Mapping[str, str], *options: str) -> Iterator[Exporter]:
+def ready(aws: Emulator, *options: str) -> Iterator[Exporter]:
     """Run the exporter until it is ready."""
-    command = [sys.executable, "-m", "exporter", "serve", "--web.listen_address", "127.0.0.1:0"]
-    command += ["--aws.regions", REGIONS[0], *options]
-    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        try:
-            first = process.stderr.readline()
-            found = re.search(r"address=(\S+)", first)
-            assert found, first
-            running = Exporter(process, f"http://{found[1]}")
-            while running.client.get("/readyz").status_code != httpx.codes.OK:
-                time.sleep(0.1)
-            yield running
-        finally:
-            process.terminate()
-            process.communicate()
+    with exporter(aws.env, *options) as running:
+        running.until_ready(every=0.1)
+        yield running
 
 
 def sample(measure: Callable[[], float], seconds: float) -> list[float]:
@@ -77,45 +72,50 @@ def sample(measure: Callable[[], float], seconds: float) -> list[float]:
     return sorted(found)
 
 
-def beside_a_full_pass(*, keys: int, seconds: float, latency: str, request_rate: str) -> None:
-    """Print scrape times of an idle process and of one that sweeps without a pause."""
-    with emulator(keys=keys, regions=1, latency=latency) as env:
-        with exporter(env, "--refresh.interval", "1d", "--refresh.fallback_interval", "1d") as idle:
-            quiet = sample(lambda: idle.seconds("/metrics"), seconds)
-        busy_options = (
-            "--refresh.interval",
-            "5s",
-            "--refresh.fallback_interval",
-            "5s",
-            "--aws.request_rate",
-            request_rate,
-        )
-        with exporter(env, *busy_options) as busy:
-            loaded = sample(lambda: busy.seconds("/metrics"), seconds)
-    p50, p99 = statistics.median(quiet), loaded[int(len(loaded) * 0.99)]
+def beside_a_full_pass(*, keys: int, seconds: float, latency: str, request_rate: str) -> Beside:
+    """Compare scrape times of an idle process and of one that sweeps without a pause."""
+    with emulator(keys=keys, regions=1, pending=keys // 40, latency=latency) as aws:
+        with ready(aws, *IDLE) as idle:
+            quiet = sample(idle.scrape, seconds)
+        with ready(aws, *BUSY, "--aws.request_rate", request_rate) as busy:
+            loaded = sample(busy.scrape, seconds)
+    p50, busy_p50, p99 = statistics.median(quiet), statistics.median(loaded), percentile(loaded, 0.99)
     print(f"Scrapes (gzip) of {keys} keys; AWS answers in {latency}, request_rate {request_rate}")
     print(f"  idle, p50                   {p50 * 1000:7.2f} ms   ({len(quiet)} scrapes)")
-    print(f"  during full passes, p50     {statistics.median(loaded) * 1000:7.2f} ms   ({len(loaded)} scrapes)")
+    print(f"  during full passes, p50     {busy_p50 * 1000:7.2f} ms   ({len(loaded)} scrapes)")
     print(f"  during full passes, p99     {p99 * 1000:7.2f} ms")
-    print(f"  p99 during / p50 idle       {p99 / p50:7.1f}\n")
+    print(f"  p99 during / p50 idle       {p99 / p50:7.1f}\n", flush=True)
+    return Beside(keys, latency, request_rate, p50, busy_p50, p99)
 
 
-def many_keys(*, keys: int) -> None:
-    """Print the peak memory, and the longest wait for an answer that needs the event loop alone."""
-    with emulator(keys=keys, regions=1, latency="0ms") as env:
-        command = ["--aws.request_rate", "1", "--refresh.interval", "5s", "--refresh.fallback_interval", "5s"]
+def many_keys(*, keys: int) -> Many:
+    """Measure the peak memory, and the longest wait for an answer that needs the event loop alone."""
+    with emulator(keys=keys, regions=1, pending=keys // 40) as aws:
         started = time.perf_counter()
-        with exporter(env, *command) as running:
-            ready = time.perf_counter() - started
+        with ready(aws, *BUSY, "--aws.request_rate", "1") as running:
+            took = time.perf_counter() - started
             waits = sample(lambda: running.seconds("/healthz"), 20)
-            scrape = statistics.median(running.seconds("/metrics") for _ in range(3))
-            peak = running.peak_mebibytes()
+            scrape = statistics.median(running.scrape() for _ in range(3))
+            peak = running.usage().peak
     print(f"{keys} keys in one region")
-    print(f"  first full pass             {ready:7.1f} s")
+    print(f"  ready after                 {took:7.1f} s")
     print(f"  scrape (gzip) beside a pass {scrape * 1000:7.1f} ms")
     print(f"  /healthz beside a pass, p50 {statistics.median(waits) * 1000:7.2f} ms")
     print(f"  /healthz beside a pass, max {waits[-1] * 1000:7.2f} ms   ({len(waits)} answers)")
-    print(f"  peak memory                 {peak:7.0f} MiB")
+    print(f"  peak memory                 {peak:7.0f} MB")
+    return Many(keys, took, scrape, waits[-1], peak)
+
+
+def claims(besides: list[Beside], many: Many) -> Iterator[Claim]:
+    """Say what was found."""
+    for each in besides:
+        where = f"AWS answers in {each.latency}, {float(each.request_rate):.0%} of the quota"
+        claim = f"{each.keys:,} keys, p99 of a scrape beside full passes against the idle p50; {where}"
+        yield Claim(claim, f"{each.p99 / each.idle:.1f} times ({each.p99 * 1000:.1f} ms, {each.idle * 1000:.1f} ms)")
+    yield Claim(
+        f"{many.keys:,} keys beside full passes: longest answer of /healthz, memory at its peak",
+        f"{many.health * 1000:.0f} ms, {many.peak:.0f} MB",
+    )
 
 
 def main() -> None:
@@ -125,10 +125,12 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=15)
     options = parser.parse_args()
-    os.environ.pop("http_proxy", None)
-    beside_a_full_pass(keys=options.keys, seconds=options.seconds, latency="15ms", request_rate="0.2")
-    beside_a_full_pass(keys=options.keys, seconds=options.seconds, latency="0ms", request_rate="1")
-    many_keys(keys=options.many)
+    besides = [
+        beside_a_full_pass(keys=options.keys, seconds=options.seconds, latency="15ms", request_rate="0.2"),
+        beside_a_full_pass(keys=options.keys, seconds=options.seconds, latency="0ms", request_rate="1"),
+    ]
+    many = many_keys(keys=options.many)
+    conclude("beside_sweep", [*besides, many], list(claims(besides, many)))
 
 
 if __name__ == "__main__":

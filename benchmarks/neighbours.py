@@ -22,24 +22,29 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.results import Claim, conclude
 from benchmarks.running import Emulator, emulator
+from benchmarks.ways import (
+    AWSCLI,
+    CHECK,
+    CUSTODIAN,
+    NO_EVIDENCE,
+    OURS,
+    PROWLER,
+    Neighbour,
+    Way,
+    check,
+    custodian,
+    one_pass,
+    prowler,
+)
 from exporter import __version__
 from exporter.demo.scenario import REGIONS
 
 HERE = Path(__file__).parent
-ENVIRONMENTS = HERE.parent / ".cache"
 HEADINGS = ("way", "wall", "CPU", "peak memory", "requests", "pending keys found")
 PENDING_OF = 40
 """One key in so many is pending deletion."""
-POLICY = """
-policies:
-  - name: pending
-    resource: aws.kms-key
-    filters:
-      - KeyState: PendingDeletion
-"""
-NO_EVIDENCE = ("--changes.cloudtrail=false", "--deletions.last_usage=false", "--deletions.grants=false")
-AWS = "aws"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,110 +88,6 @@ class Spent:
     found: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A program that finds the keys.
-
-    Attributes:
-        command: gets the regions and an empty folder.
-        found: gets the folder and what was printed; returns how many keys were found pending.
-        status: with which it ends when it found some.
-    """
-
-    name: str
-    command: Callable[[Sequence[str], Path], list[str]]
-    found: Callable[[Path, bytes], int]
-    status: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """Somebody else's program.
-
-    Attributes:
-        folder: of its environment.
-        package: what it is installed as.
-        program: what it is run as.
-    """
-
-    folder: str
-    package: str
-    program: str
-    title: str
-
-    @property
-    def path(self) -> Path:
-        """The program."""
-        return ENVIRONMENTS / self.folder / "bin" / self.program
-
-    def version(self) -> str:
-        """Return the installed version."""
-        ask = f"from importlib.metadata import version; print(version({self.package!r}))"
-        command = [str(self.path.with_name("python")), "-c", ask]
-        answer: str = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        return answer.strip()
-
-
-CUSTODIAN = Neighbour("custodian", "c7n", "custodian", "Cloud Custodian")
-PROWLER = Neighbour("prowler", "prowler", "prowler", "Prowler")
-AWSCLI = Neighbour("awscli", "awscli", "aws", "aws command line")
-
-
-def flags(name: str, values: Sequence[str]) -> list[str]:
-    """Return a flag once for each value."""
-    return [word for value in values for word in (name, value)]
-
-
-def one_pass() -> Way:
-    """Return the service's first full pass, with the whole of each request quota."""
-    return Way(
-        "kms-exporter, first full pass",
-        lambda regions, _: [sys.executable, str(HERE / "one_pass.py"), *regions],
-        lambda _, output: json.loads(output)["pending"],
-    )
-
-
-def check(name: str, *options: str) -> Way:
-    """Return `kms-exporter check`."""
-    command = [sys.executable, "-m", "exporter", "check", "--output", "json", *options]
-    return Way(
-        f"`kms-exporter check`, {name}",
-        lambda regions, _: [*command, *flags("--region", regions)],
-        lambda _, output: json.loads(output)["summary"]["pending"],
-        status=1,
-    )
-
-
-def custodian() -> Way:
-    """Return Cloud Custodian with a policy that filters the keys by state."""
-
-    def command(regions: Sequence[str], folder: Path) -> list[str]:
-        policy = folder / "policy.yml"
-        policy.write_text(POLICY)
-        options = ["run", "-s", str(folder), "--cache-period", "0", *flags("--region", regions)]
-        return [str(CUSTODIAN.path), *options, str(policy)]
-
-    def found(folder: Path, _: bytes) -> int:
-        return sum(len(json.loads(file.read_text())) for file in folder.rglob("resources.json"))
-
-    return Way(f"{CUSTODIAN.title} {CUSTODIAN.version()}", command, found)
-
-
-def prowler() -> Way:
-    """Return Prowler with the one of its checks that is about this."""
-
-    def command(regions: Sequence[str], folder: Path) -> list[str]:
-        options = ["--checks", "kms_cmk_not_deleted_unintentionally", "--region", *regions, "--no-banner"]
-        report = ["--output-formats", "json-ocsf", "--output-directory", str(folder), "--output-filename", "found"]
-        return [str(PROWLER.path), "aws", *options, *report, "--ignore-exit-code-3"]
-
-    def found(folder: Path, _: bytes) -> int:
-        findings = json.loads((folder / "found.ocsf.json").read_text())
-        return sum(finding["status_code"] == "FAIL" for finding in findings)
-
-    return Way(f"{PROWLER.title} {PROWLER.version()}, one check", command, found)
-
-
 def run(aws: Emulator, command: Sequence[str], folder: Path, *, status: int = 0) -> tuple[Spent, bytes]:
     """Run a command in a folder that is its home too; return what it took and what it printed.
 
@@ -217,6 +118,16 @@ def look(aws: Emulator, way: Way, size: Size) -> Spent:
     if found != size.pending * size.regions:
         raise SystemExit(f"{way.name}: found {found} keys pending deletion of {size.pending * size.regions}")
     return replace(spent, found=found)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a way took, for the results."""
+
+    regions: int
+    keys: int
+    way: str
+    spent: Spent
 
 
 def median(runs: Sequence[Spent]) -> Spent:
@@ -290,6 +201,18 @@ def line(name: str, spent: Spent, first: Spent) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def claims(measured: Sequence[Row]) -> Iterator[Claim]:
+    """Say how much longer the others took than our first full pass, by size."""
+    for first in measured:
+        if first.way != OURS:
+            continue
+        for other in measured:
+            ours = other.way.startswith((OURS, CHECK))
+            if (other.regions, other.keys) == (first.regions, first.keys) and not ours:
+                claim = f"{first.regions} x {first.keys:,} keys: time of {other.way} against a first full pass"
+                yield Claim.at_least(claim, other.spent.wall / first.spent.wall, 1)
+
+
 def installed(without: Sequence[str]) -> Iterator[Neighbour]:
     """Yield the neighbours that are there and wanted; say which are not."""
     for each in (CUSTODIAN, PROWLER, AWSCLI):
@@ -314,6 +237,7 @@ def main() -> None:
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     print(f"{today}, kms-exporter {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores")
     there = tuple(installed(options.without))
+    measured: list[Row] = []
     for size in options.size:
         print(f"\n{size.regions} x {size.keys:,} keys, AWS answers in {options.latency * 1000:.0f} ms\n")
         print(f"| {' | '.join(HEADINGS)} |\n|---|{'---:|' * (len(HEADINGS) - 1)}", flush=True)
@@ -323,6 +247,8 @@ def main() -> None:
             for name, spent in rows(aws, size, runs=options.runs, sample=options.sample, there=there):
                 first = first or spent
                 print(line(name, spent, first), flush=True)
+                measured.append(Row(size.regions, size.keys, name, spent))
+    conclude("neighbours", measured, list(claims(measured)))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks import results
-from benchmarks.running import Emulator, Exporter, Usage, emulator, exporter, samples
+from benchmarks.results import Claim, conclude
+from benchmarks.running import Emulator, Exporter, Usage, emulator, exporter, percentile, samples
 from exporter.demo.scenario import REGIONS
 from exporter.settings import Settings
 
@@ -30,8 +30,6 @@ LAST_SUCCESS = "kms_exporter_target_last_success_timestamp_seconds"
 READY_WITHIN = 300.0
 MOST_MEMORY = 250.0
 MOST_OF_A_CORE = 0.20
-STRAY = 1.25
-"""How much more the largest organization may take than the line through the smaller ones predicts."""
 SLACK = 5.0
 """How many seconds later than the interval a pass over a healthy target may end."""
 
@@ -46,7 +44,7 @@ class Row:
         peak: MB, as is `resident`, at the end.
         core: share of a core at rest.
         rates: requests a second at rest, by operation.
-        scrapes: seconds that each scrape took meanwhile, ascending.
+        p50: seconds that a scrape took meanwhile, as `p99`.
     """
 
     targets: int
@@ -56,15 +54,15 @@ class Row:
     resident: float
     core: float
     rates: Mapping[str, float]
-    scrapes: Sequence[float]
+    p50: float
+    p99: float
 
     def line(self) -> str:
         """Return the row of the table."""
-        p50, p99 = statistics.median(self.scrapes), percentile(self.scrapes, 0.99)
-        rate = sum(self.rates.values())
+        rate, p50, p99 = sum(self.rates.values()), self.p50 * 1000, self.p99 * 1000
         return (
             f"| {self.targets:,} | {self.ready:.1f} s | {self.first_cpu:.1f} s | {self.peak:.0f} MB "
-            f"| {self.resident:.0f} MB | {self.core:.1%} | {rate:.1f} | {p50 * 1000:.1f} / {p99 * 1000:.1f} ms |"
+            f"| {self.resident:.0f} MB | {self.core:.1%} | {rate:.1f} | {p50:.1f} / {p99:.1f} ms |"
         )
 
 
@@ -85,7 +83,7 @@ def measure(targets: int, seconds: float) -> Row:
     with emulator(keys=KEYS, regions=len(REGIONS), accounts=targets // len(REGIONS)) as aws:
         started = time.perf_counter()
         with exporter(aws.env, "--aws.organization.enabled", "true") as running:
-            ready = until_ready(running) - started
+            ready = running.until_ready() - started
             first = running.usage()
             pending = schedule_some(aws, running, round(targets * PENDING_SHARE))
             scraped(running, INTERVAL)
@@ -104,15 +102,9 @@ def measure(targets: int, seconds: float) -> Row:
         resident=after.resident,
         core=core(before, after, wall),
         rates={name: number / wall for (_, name), number in count.most_common()},
-        scrapes=sorted(scrapes),
+        p50=statistics.median(scrapes),
+        p99=percentile(sorted(scrapes), 0.99),
     )
-
-
-def until_ready(running: Exporter) -> float:
-    """Wait until every target was tried; return when that was."""
-    while not running.ready():
-        time.sleep(0.25)
-    return time.perf_counter()
 
 
 def schedule_some(aws: Emulator, running: Exporter, number: int) -> int:
@@ -138,39 +130,22 @@ def core(before: Usage, after: Usage, wall: float) -> float:
     return (after.cpu - before.cpu) / wall
 
 
-def percentile(ascending: Sequence[float], share: float) -> float:
-    return ascending[min(len(ascending) - 1, int(len(ascending) * share))]
-
-
-def verdict(claim: str, holds: bool) -> str:
-    return f"  {'holds' if holds else 'DOES NOT HOLD':13}  {claim}"
-
-
-def verdicts(rows: Sequence[Row]) -> list[str]:
+def claims(rows: Sequence[Row]) -> list[Claim]:
     """Say of each claim whether it holds."""
     largest = rows[-1]
-    lines = [
-        verdict(f"{largest.targets:,} targets are ready within 5 minutes", largest.ready <= READY_WITHIN),
-        verdict(f"they take less than {MOST_MEMORY:.0f} MB", largest.peak < MOST_MEMORY),
-        verdict(f"they take less than {MOST_OF_A_CORE:.0%} of a core at rest", largest.core < MOST_OF_A_CORE),
+    found = [
+        Claim.at_most(f"{largest.targets:,} targets: time until ready", largest.ready, READY_WITHIN, "{:.0f} s"),
+        Claim.at_most(f"{largest.targets:,} targets: memory at its peak", largest.peak, MOST_MEMORY, "{:.0f} MB"),
+        Claim.at_most(f"{largest.targets:,} targets: share of a core at rest", largest.core, MOST_OF_A_CORE, "{:.1%}"),
     ]
     if len(rows) >= 3:
-        growths = {
-            "memory": [row.peak for row in rows],
-            "CPU at rest": [row.core for row in rows],
-            "CPU until ready": [row.first_cpu for row in rows],
-        }
         sizes = [row.targets for row in rows]
-        lines += [linear(what, sizes, values) for what, values in growths.items()]
-    return lines
-
-
-def linear(what: str, sizes: Sequence[float], values: Sequence[float]) -> str:
-    """Say whether the last value is about where the straight line through the others leads."""
-    slope, start = statistics.linear_regression(sizes[:-1], values[:-1])
-    predicted = start + slope * sizes[-1]
-    claim = f"{what} grows linearly: {values[-1]:.2f} where the smaller ones predict {predicted:.2f}"
-    return verdict(claim, values[-1] <= predicted * STRAY)
+        found += [
+            Claim.linear("memory by targets", sizes, [row.peak for row in rows], "{:.0f} MB"),
+            Claim.linear("CPU at rest by targets", sizes, [row.core for row in rows], "{:.1%}"),
+            Claim.linear("CPU until ready by targets", sizes, [row.first_cpu for row in rows], "{:.1f} s"),
+        ]
+    return found
 
 
 def beside_failures(targets: int, failing: int, seconds: float) -> list[str]:
@@ -185,7 +160,7 @@ def beside_failures(targets: int, failing: int, seconds: float) -> list[str]:
             aws.post("faults", fault="deny", region=region)
         started = time.perf_counter()
         with exporter(aws.env, "--aws.organization.enabled", "true") as running:
-            ready = until_ready(running) - started
+            ready = running.until_ready() - started
             scraped(running, INTERVAL)
             before, since = running.usage(), time.perf_counter()
             ages = ages_of_success(running, set(regions), seconds)
@@ -202,8 +177,8 @@ def beside_failures(targets: int, failing: int, seconds: float) -> list[str]:
             f"  age of the last success of the others: p50 {percentile(ages, 0.5):.1f} s, "
             f"p99 {percentile(ages, 0.99):.1f} s, most {ages[-1]:.1f} s"
         ),
-        verdict(f"all {healthy:,} others are up", up == healthy),
-        verdict(f"they keep their interval of {INTERVAL:.0f} s", ages[-1] <= INTERVAL + SLACK),
+        Claim.at_least("others that are up", up, healthy, "{:,.0f}").line(),
+        Claim.at_most("the oldest of those successes", ages[-1], INTERVAL + SLACK).line(),
     ]
 
 
@@ -237,8 +212,7 @@ def main() -> None:
         rows.append(row := measure(targets, options.seconds))
         print(row.line(), flush=True)
     print("Requests a second at rest:", ", ".join(f"{name} {rate:.2f}" for name, rate in rows[-1].rates.items()))
-    print("\n".join(verdicts(rows)))
-    results.save("targets", rows)
+    conclude("targets", rows, claims(rows), "python -m benchmarks.organization")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +71,12 @@ class Emulator:
 
 
 @contextmanager
-def emulator(*, keys: int, regions: int, accounts: int = 1, pending: int = 0) -> Iterator[Emulator]:
+def emulator(
+    *, keys: int, regions: int, accounts: int = 1, pending: int = 0, latency: str = "0ms"
+) -> Iterator[Emulator]:
     """Run an emulator whose accounts all have so many regions with so many keys each."""
     command = [sys.executable, "-m", "exporter.demo.server", "--keys", str(keys), "--regions", str(regions)]
-    command += ["--accounts", str(accounts), "--pending", str(pending)]
+    command += ["--accounts", str(accounts), "--pending", str(pending), "--latency", latency]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -84,11 +86,20 @@ def emulator(*, keys: int, regions: int, accounts: int = 1, pending: int = 0) ->
 
 
 class Exporter:
-    """A running `kms-exporter serve`."""
+    """A running `kms-exporter serve`.
+
+    Attributes:
+        address: where it listens.
+    """
 
     def __init__(self, process: "subprocess.Popen[str]", url: str) -> None:
         self._process = process
         self._client = httpx.Client(base_url=url, trust_env=False, timeout=60)
+        self.address = (str(self._client.base_url.host), int(self._client.base_url.port or 0))
+
+    def close(self) -> None:
+        """Give its connections up."""
+        self._client.close()
 
     def usage(self) -> Usage:
         """Return what it has used."""
@@ -98,40 +109,85 @@ class Exporter:
         """Whether every target was read once."""
         return self._client.get("/readyz").status_code == httpx.codes.OK
 
+    def until_ready(self, every: float = 0.2) -> float:
+        """Wait until every target was tried; return when that was, by `time.perf_counter`."""
+        while not self.ready():
+            time.sleep(every)
+        return time.perf_counter()
+
     def page(self) -> str:
         """Return what a scrape gets."""
         return self._client.get("/metrics").raise_for_status().text
 
     def scrape(self) -> float:
         """Return how long a scrape takes as Prometheus makes it: compressed, read to its end; in seconds."""
+        return self.seconds("/metrics")
+
+    def seconds(self, path: str) -> float:
+        """Return how long an answer takes, compressed, read to its end and not unpacked."""
         started = time.perf_counter()
-        with self._client.stream("GET", "/metrics", headers={"Accept-Encoding": "gzip"}) as answer:
-            for _ in answer.iter_raw():
-                pass
+        self._length(path)
         return time.perf_counter() - started
 
-    def sum(self, name: str) -> float:
-        """Return the sum of all samples of a metric."""
-        return sum(value for _, value in samples(self.page(), name))
+    def compressed(self) -> float:
+        """Return the size of a compressed scrape, in MB."""
+        return self._length("/metrics") / 1e6
+
+    def sum(self, name: str, **labels: str) -> float:
+        """Return the sum of all samples of a metric that have these labels."""
+        return sum(value for found, value in samples(self.page(), name) if labels.items() <= found.items())
+
+    def passes(self, mode: str) -> float:
+        """Return how many passes of a kind ended."""
+        return self.sum("kms_exporter_target_refresh_duration_seconds_count", mode=mode)
+
+    def _length(self, path: str) -> int:
+        with self._client.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as answer:
+            return sum(map(len, answer.iter_raw()))
 
 
 @contextmanager
 def exporter(env: Mapping[str, str], *options: str) -> Iterator[Exporter]:
-    """Run the exporter; it listens, and may not be ready yet."""
+    """Run the exporter; it listens, and may not be ready yet.
+
+    Raises:
+        SystemExit: it ended before, and why.
+    """
     command = [sys.executable, "-m", "exporter", "serve", "--web.listen_address", "127.0.0.1:0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
         assert process.stderr is not None
+        draining = threading.Thread(target=_drain, args=(process.stderr,), daemon=True)
         try:
-            url = next(f"http://{found[1]}" for line in process.stderr if (found := re.search(r"address=(\S+)", line)))
-            threading.Thread(target=_drain, args=(process.stderr,), daemon=True).start()
-            yield Exporter(process, url)
+            url = _address(process.stderr)
+            draining.start()
+            running = Exporter(process, url)
+            try:
+                yield running
+            finally:
+                running.close()
         finally:
             process.terminate()
+            if draining.ident is not None:
+                draining.join()  # before the pipe is closed
+
+
+def _address(log: IO[str]) -> str:
+    lines = []
+    for line in log:
+        if found := re.search(r"address=(\S+)", line):
+            return f"http://{found[1]}"
+        lines.append(line)
+    raise SystemExit(f"the exporter ended: {''.join(lines)}")
 
 
 def _drain(log: IO[str]) -> None:
     for _ in log:
         pass
+
+
+def percentile(ascending: Sequence[float], share: float) -> float:
+    """Return the value that such a share of them is not above."""
+    return ascending[min(len(ascending) - 1, int(len(ascending) * share))]
 
 
 def samples(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:

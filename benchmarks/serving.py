@@ -12,7 +12,6 @@ import asyncio
 import gc
 import http.client
 import multiprocessing
-import random
 import statistics
 import sys
 import threading
@@ -24,16 +23,10 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 import uvloop
-from prometheus_client import CollectorRegistry, make_asgi_app
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from benchmarks.plain import PlainCollector
-from exporter.acknowledgements import Acknowledgements
-from exporter.exposition.negotiation import Format
-from exporter.exposition.renderer import Renderer
-from exporter.model import Deletion, Key, Keys, Snapshot, Target, TargetState
-from exporter.telemetry import Telemetry
-from exporter.web.app import create_app
+from benchmarks.results import Claim, conclude
+from benchmarks.served import WAYS, Served, snapshot_of
+from exporter.model import Keys
 from exporter.web.server import serve
 
 SWITCH_INTERVAL: Final = 0.0005
@@ -49,92 +42,25 @@ ACCEPT: Final = (
 )
 """As Prometheus 3 sends it; with gzip, unless `enable_compression` is switched off."""
 
-NOW: Final = 1_790_000_000.0
 
+@dataclass(frozen=True)
+class Row:
+    """A way of serving; seconds, and MB."""
 
-def snapshot_of(keys: int) -> Snapshot:
-    """Make one target with so many keys, of which 25 in 1,000 are pending deletion, each with one alias."""
-    rng = random.Random(keys)
-    by_id = {}
-    for number in range(keys):
-        key_id = f"{rng.getrandbits(128):032x}"
-        key_id = "-".join((key_id[:8], key_id[8:12], key_id[12:16], key_id[16:20], key_id[20:]))
-        pending = number % 40 == 0
-        by_id[key_id] = Key(
-            key_id,
-            f"arn:aws:kms:eu-west-1:111122223333:key/{key_id}",
-            "PendingDeletion" if pending else "Enabled",
-            description=f"Encrypts volume {number}",
-            key_spec="SYMMETRIC_DEFAULT",
-            key_usage="ENCRYPT_DECRYPT",
-            origin="AWS_KMS",
-            aliases=(f"alias/volume-{number}",),
-            created_at=NOW - 1000 * number - 0.5,
-            deletion=Deletion(at=NOW + 30 * number) if pending else None,
+    keys: int
+    coding: str
+    way: str
+    cpu: float
+    p50: float
+    p99: float
+    size: float
+
+    def line(self) -> str:
+        """Return the row of the table."""
+        return (
+            f"{self.keys:>7} keys  {self.coding:<8}  {self.way:<5}  {self.size:6.2f} MB  "
+            f"CPU {self.cpu * 1e3:8.2f} ms  p50 {self.p50 * 1e3:8.2f} ms  p99 {self.p99 * 1e3:8.2f} ms"
         )
-    state = TargetState(
-        Target("111122223333", "eu-west-1"), "payments", Keys(by_id), up=True, last_success=NOW, last_full=NOW
-    )
-    return Snapshot(NOW, 1, (state,), {"111122223333": True})
-
-
-def telemetry() -> Telemetry:
-    """Make the exporter's own metrics as they are after some passes."""
-    made = Telemetry(CollectorRegistry(), version="0", revision="", loaded_at=NOW)
-    for operation in ("ListKeys", "ListAliases", "DescribeKey", "GetResources", "AssumeRole", "ListRegions"):
-        made.request("kms", operation, 0.015)
-    return made
-
-
-class Served:
-    """What `exporter.web.contract.Exporter` asks for, without anything behind it."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.acknowledgements = Acknowledgements()
-        self.renderer = Renderer(telemetry().registry, export="customer", tags={})
-        self.renderer.update(snapshot)
-
-    def now(self) -> float:
-        return NOW
-
-    def alive(self) -> bool:
-        return True
-
-    def ready(self) -> bool:
-        return True
-
-    def reload(self) -> None:
-        return
-
-
-def plain(keys: int) -> ASGIApp:
-    registry = telemetry().registry
-    registry.register(PlainCollector(snapshot_of(keys), lambda: NOW))
-    return make_asgi_app(registry)
-
-
-def ours(keys: int) -> ASGIApp:
-    return create_app(Served(snapshot_of(keys)))
-
-
-def bare(keys: int) -> ASGIApp:
-    served = Served(snapshot_of(keys))
-    bodies = {
-        gzip: b"".join(served.renderer.scrape(served.snapshot, Format.OPENMETRICS_1_0_0, gzip=gzip, now=NOW).parts)
-        for gzip in (False, True)
-    }
-    headers = {gzip: [(b"content-length", str(len(body)).encode())] for gzip, body in bodies.items()}
-
-    async def app(scope: Scope, _: Receive, send: Send) -> None:
-        gzip = (b"accept-encoding", b"gzip") in scope["headers"]
-        await send({"type": "http.response.start", "status": 200, "headers": headers[gzip]})
-        await send({"type": "http.response.body", "body": bodies[gzip]})
-
-    return app
-
-
-WAYS: Final[dict[str, Callable[[int], ASGIApp]]] = {"plain": plain, "ours": ours, "bare": bare}
 
 
 @dataclass(frozen=True)
@@ -228,20 +154,30 @@ def measure(ways: Sequence[str], keys: int, *, gzip: bool, scrapes: int) -> dict
         return {way: scraper.result() for way, scraper in scrapers.items()}
 
 
-def compare(keys: int) -> None:
+def compare(keys: int) -> Iterator[Row]:
+    """Measure each way, not compressed and compressed."""
     for gzip in (False, True):
         coding = "gzip" if gzip else "identity"
         results = measure(["plain"], keys, gzip=gzip, scrapes=5) if keys <= PLAIN_UP_TO else {}
         results |= measure(["ours", "bare"], keys, gzip=gzip, scrapes=max(20, 2_000_000 // keys))
-        for way, result in results.items():
-            print(
-                f"{keys:>7} keys  {coding:<8}  {way:<5}  {result.size / 1e6:6.2f} MB  "
-                f"CPU {result.cpu * 1e3:8.2f} ms  p50 {result.p50 * 1e3:8.2f} ms  p99 {result.p99 * 1e3:8.2f} ms"
-            )
-        ours, bare = results["ours"], results["bare"]
-        print(f"{'':25}ours / bare: CPU {ours.cpu / bare.cpu:.2f}, p50 {ours.p50 / bare.p50:.2f}")
-        if plain := results.get("plain"):
-            print(f"{'':25}plain / ours: CPU {plain.cpu / ours.cpu:.0f}, p50 {plain.p50 / ours.p50:.0f}")
+        for way, found in results.items():
+            row = Row(keys, coding, way, found.cpu, found.p50, found.p99, found.size / 1e6)
+            print(row.line(), flush=True)
+            yield row
+
+
+def claims(rows: Sequence[Row]) -> Iterator[Claim]:
+    """Compare ours with the others of the same size and coding."""
+    by_way = {(row.keys, row.coding, row.way): row for row in rows}
+    for (keys, coding, way), ours in by_way.items():
+        if way != "ours":
+            continue
+        scrape = f"a scrape of {keys:,} keys, {'compressed' if coding == 'gzip' else 'not compressed'}"
+        if plain := by_way.get((keys, coding, "plain")):
+            yield Claim.at_least(f"{scrape}: CPU of prometheus_client's application", plain.cpu / ours.cpu, 1)
+            yield Claim.at_least(f"{scrape}: p50 of prometheus_client's application", plain.p50 / ours.p50, 1)
+        bare = by_way[keys, coding, "bare"]
+        yield Claim(f"{scrape}: p50 against bare bytes", f"{ours.p50 / bare.p50:.2f} times ({ours.p50 * 1e3:.1f} ms)")
 
 
 def loop_blocked(keys: int) -> tuple[float, float]:
@@ -278,13 +214,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, nargs="+", default=[10_000, 100_000])
     keys: list[int] = parser.parse_args().keys
-    for count in keys:
-        compare(count)
+    rows = [row for count in keys for row in compare(count)]
     idle, rendering = loop_blocked(max(keys))
-    print(
-        f"{max(keys):>7} keys  event loop kept waiting {rendering * 1e3:.1f} ms at most while all keys are rendered, "
-        f"{idle * 1e3:.1f} ms idle"
+    waits = Claim(
+        f"longest wait for the event loop while {max(keys):,} keys are rendered",
+        f"{rendering * 1e3:.1f} ms ({idle * 1e3:.1f} ms idle)",
     )
+    conclude("serving", rows, [*claims(rows), waits])
 
 
 if __name__ == "__main__":

@@ -7,34 +7,30 @@ python -m benchmarks.sweeping [--keys 1000] [--latency 15ms] [--runs 5]
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import Claim, conclude
+from benchmarks.running import emulator
 from exporter.demo.scenario import REGIONS
-from exporter.demo.server import environment
 
 HERE = Path(__file__).parent
 
 
-@contextmanager
-def emulator(*, keys: int, regions: int, latency: str) -> Iterator[dict[str, str]]:
-    """Run the emulator in a process of its own; give the environment that points at it."""
-    command = [sys.executable, "-m", "exporter.demo.server", "--keys", str(keys), "--regions", str(regions)]
-    command += ["--pending", str(keys // 40), "--latency", latency]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            url = process.stdout.readline().strip()
-            yield {"PATH": os.environ["PATH"]} | environment(url)
-        finally:
-            process.terminate()
+@dataclass(frozen=True)
+class Row:
+    """Seconds of CPU for each described key, medians; `ratio` is that of each pair of runs."""
+
+    keys: int
+    ours: float
+    bare: float
+    ratio: float
 
 
 def measured(script: str, regions: list[str], env: Mapping[str, str]) -> dict[str, Any]:
@@ -46,13 +42,14 @@ def measured(script: str, regions: list[str], env: Mapping[str, str]) -> dict[st
     return json.loads(output) | {"process": time.perf_counter() - started}
 
 
-def against_boto3(*, keys: int, latency: str, runs: int) -> None:
+def against_boto3(*, keys: int, latency: str, runs: int) -> Row:
     """Print CPU per described key and the ratio, run by run in turn."""
     region = REGIONS[0]
     print(f"CPU per described key, {keys} keys, {latency} a request")
-    with emulator(keys=keys, regions=1, latency=latency) as env:
+    with emulator(keys=keys, regions=1, pending=keys // 40, latency=latency) as aws:
         pairs = [
-            (measured("one_pass.py", [region], env), measured("bare_boto3.py", [region], env)) for _ in range(runs)
+            (measured("one_pass.py", [region], aws.env), measured("bare_boto3.py", [region], aws.env))
+            for _ in range(runs)
         ]
     ours = statistics.median(pair[0]["cpu"] / pair[0]["keys"] for pair in pairs)
     bare = statistics.median(pair[1]["cpu"] / pair[1]["keys"] for pair in pairs)
@@ -60,6 +57,7 @@ def against_boto3(*, keys: int, latency: str, runs: int) -> None:
     print(f"  kms-exporter      {ours * 1000:7.3f} ms")
     print(f"  bare boto3 loop   {bare * 1000:7.3f} ms")
     print(f"  ratio             {ratio:7.2f}   (median of {runs} pairs)")
+    return Row(keys, ours, bare, ratio)
 
 
 def main() -> None:
@@ -69,7 +67,9 @@ def main() -> None:
     parser.add_argument("--latency", default="15ms")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
-    against_boto3(keys=options.keys, latency=options.latency, runs=options.runs)
+    row = against_boto3(keys=options.keys, latency=options.latency, runs=options.runs)
+    claim = Claim.at_most("CPU of a described key against a bare boto3 loop", row.ratio, 1, "{:.2f} times")
+    conclude("sweeping", [row], [claim])
 
 
 if __name__ == "__main__":

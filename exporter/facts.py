@@ -86,7 +86,7 @@ class Facts:
     @property
     def denied_uses(self) -> int | None:
         """Failed attempts to use the key since it was scheduled; None when unknown."""
-        return self.evidence.denied_uses.count if self.evidence.denied_uses else None
+        return self.evidence.denied_uses.known if self.evidence.denied_uses else None
 
     @property
     def needed(self) -> bool:

@@ -161,7 +161,8 @@ class DeniedUses:
     """Attempts to use a key that failed because it is pending deletion, since it was scheduled.
 
     Attributes:
-        count: each event once; at least so many where AWS could not tell all of them in time.
+        count: each event once.
+        complete: whether all events were read, as far as AWS has them; else there are at least so many.
         last_at: the newest; None without any.
         last_by: whose attempt that was, as `Scheduling.by`.
         last_operation: what was attempted.
@@ -171,6 +172,12 @@ class DeniedUses:
     last_at: float | None = None
     last_by: str = ""
     last_operation: str = ""
+    complete: bool = True
+
+    @property
+    def known(self) -> int | None:
+        """The count; None while nothing was found in the part that was read: there may be some in the rest."""
+        return self.count if self.count or self.complete else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ TOGETHER = frozenset({"compat", "dashboards", "examples", "helm", "image"})
 """Folders whose tests build something once that is dear: an image, recorded data, environments, programs fetched."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Keep what shares a folder of those, or a file, in one process."""
     tests = config.rootpath / "tests"

@@ -57,12 +57,14 @@ class Uses:
         since: only events from then on count.
         looked_until: up to when was looked; None before the first look.
         unread_until: up to when is left to be read of what the first look had no time for; None for nothing.
+        skipped: whether there were so many events at once that some will never be read.
         counted: event id to its time, for events that may be found again.
     """
 
     since: float
     looked_until: float | None = None
     unread_until: float | None = None
+    skipped: bool = False
     count: int = 0
     last: Event | None = None
     counted: dict[str, float] = field(default_factory=dict)
@@ -88,6 +90,8 @@ class Uses:
         """
         if self.looked_until is None:
             self.unread_until = cut_at
+        else:
+            self.skipped = self.skipped or cut_at is not None
         self.looked_until = until
         self._forget()
 
@@ -95,13 +99,15 @@ class Uses:
         """Take note of a look at what the first one left: at all of it, or down to an event of that time."""
         moved_on = cut_at is not None and self.unread_until is not None and cut_at < self.unread_until
         self.unread_until = cut_at if moved_on else None
+        self.skipped = self.skipped or (cut_at is not None and not moved_on)
         self._forget()
 
     def told(self) -> DeniedUses:
         """Return what is told of them."""
+        complete = self.unread_until is None and not self.skipped
         if self.last is None:
-            return DeniedUses(self.count)
-        return DeniedUses(self.count, self.last.at, self.last.principal.name, self.last.name)
+            return DeniedUses(self.count, complete=complete)
+        return DeniedUses(self.count, self.last.at, self.last.principal.name, self.last.name, complete)
 
     def _forget(self) -> None:
         """Forget the events that no look can find again."""

@@ -184,10 +184,11 @@ def _denied_uses(facts: Facts) -> str:
     if denied is None:
         return _unknown(facts, Source.DENIED_USES)
     if not denied.count:
-        return "none since it was scheduled"
+        return "none since it was scheduled" if denied.complete else "none in the events read so far"
     by = f" by {denied.last_by}" if denied.last_by else ""
     last = f"; the last {moment(denied.last_at)}, {denied.last_operation}{by}" if denied.last_at else ""
-    return f"{denied.count} since it was scheduled{last}"
+    least = "" if denied.complete else "at least "
+    return f"{least}{denied.count} since it was scheduled{last}"
 
 
 def _grants(facts: Facts) -> str:

@@ -153,7 +153,7 @@ def _tracked_since(subject: KeySubject) -> float | None:
 
 
 def _denied_uses(subject: KeySubject) -> float | None:
-    return subject.evidence.denied_uses.count if subject.evidence.denied_uses else None
+    return subject.evidence.denied_uses.known if subject.evidence.denied_uses else None
 
 
 def _grants(subject: KeySubject) -> float | None:
@@ -289,8 +289,8 @@ KEY_FAMILIES: Final[tuple[Family[KeySubject], ...]] = (
     ),
     Family(
         "kms_key_deletion_denied_uses",
-        "Attempts to use a pending key since its deletion was scheduled, as CloudTrail tells them; at least so many. "
-        f"{_READ}",
+        "Attempts to use a pending key since its deletion was scheduled, as CloudTrail tells them; at least so many; "
+        f"absent while none was found in the part that was read. {_READ}",
         _value(_denied_uses),
         KEY_LABELS,
     ),

@@ -145,7 +145,7 @@ def _uses(evidence: Evidence) -> Mapping[str, object]:
         "last_used_event_id": (usage.event_id or None) if usage else None,
         "usage": str(usage.case) if usage else None,
         "usage_tracked_since": rfc3339(usage.tracked_since) if usage else None,
-        "denied_uses": denied.count if denied else None,
+        "denied_uses": denied.known if denied else None,
         "denied_last": rfc3339(denied.last_at) if denied else None,
         "denied_last_by": (denied.last_by or None) if denied else None,
         "denied_last_operation": (denied.last_operation or None) if denied else None,

@@ -69,7 +69,7 @@ def _missing(facts: Facts, settings: "Settings") -> Mapping[Source, str]:
         Source.SCHEDULED_BY: (evidence.scheduling is not None or evidence.scheduling_looked_up, cloudtrail),
         Source.LAST_USAGE: (evidence.usage is not None, deletions.last_usage),
         Source.GRANTS: (evidence.grants is not None, deletions.grants),
-        Source.DENIED_USES: (evidence.denied_uses is not None, cloudtrail),
+        Source.DENIED_USES: (facts.denied_uses is not None, cloudtrail),
         Source.ACKNOWLEDGEMENT_TAG: (evidence.approval_looked_up, bool(deletions.acknowledgement_tag)),
     }
     missing = {

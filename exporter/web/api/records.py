@@ -124,7 +124,7 @@ def _grants(known: Grants | None) -> Record:
 
 def _denied_uses(known: DeniedUses | None) -> Record:
     return {
-        "denied_uses": known.count if known else None,
+        "denied_uses": known.known if known else None,
         "denied_last_at": rfc3339(known.last_at) if known else None,
         "denied_last_by": (known.last_by or None) if known else None,
     }

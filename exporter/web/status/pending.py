@@ -181,7 +181,7 @@ class PendingRow:
             return Line("Yes: uses of it fail", "urgent")
         if self.facts.used_lately:
             return Line("Yes: it was in use", "urgent")
-        if evidence.usage is None or evidence.denied_uses is None or evidence.grants is None:
+        if evidence.usage is None or self.facts.denied_uses is None or evidence.grants is None:
             return Line("Unknown", "near")
         if evidence.usage.case is UsageCase.UNKNOWN:
             return Line("Unknown: the record is too short", "near")
@@ -215,11 +215,13 @@ class PendingRow:
             return self._unknown("denied uses", Source.DENIED_USES)
         again = self._failure(Source.DENIED_USES, known=True)
         if not known.count:
-            return (Line("no denied uses"), *again)
+            none = "no denied uses" if known.complete else "denied uses: none in the events read so far"
+            return (Line(none), *again)
         last = "" if known.last_at is None else f", last {relative(known.last_at, self.facts.now)}"
         by = f" by {known.last_by}" if known.last_by else ""
         what = f" ({known.last_operation})" if known.last_operation else ""
-        return (Line(f"{_counted(known.count, 'use')} denied{last}{by}{what}", "urgent"), *again)
+        least = "" if known.complete else "at least "
+        return (Line(f"{least}{_counted(known.count, 'use')} denied{last}{by}{what}", "urgent"), *again)
 
     def _grants(self) -> Sequence[Line]:
         known = self.facts.evidence.grants

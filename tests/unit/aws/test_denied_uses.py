@@ -121,17 +121,28 @@ class TestCounting:
         uses.add(event(at=NOW - 10))  # is found again where it was cut
         uses.add(event(at=NOW - 500, event_id="2"))
         uses.looked_further(NOW - 500)
+        assert not uses.told().complete
         uses.looked_further(None)
         assert (uses.count, uses.unread_until) == (2, None)
+        assert uses.told().complete
+
+    def test_none_in_a_part_is_not_none(self) -> None:
+        uses = Uses(since=NOW - 1000)
+        uses.looked(NOW, cut_at=NOW - 10)
+        assert uses.told().known is None
+        uses.looked_further(None)
+        assert uses.told().known == 0
 
     def test_what_a_later_look_had_no_time_for_is_not(self) -> None:
         uses = Uses(since=NOW - 1000)
         uses.looked(NOW)
         uses.looked(NOW + 300, cut_at=NOW + 100)
         assert uses.unread_until is None
+        assert not uses.told().complete
 
     def test_a_second_that_fills_a_whole_look_does_not_hold_it_up_for_ever(self) -> None:
         uses = Uses(since=NOW - 1000)
         uses.looked(NOW, cut_at=NOW - 10)
         uses.looked_further(NOW - 10)
         assert uses.unread_until is None
+        assert not uses.told().complete
