@@ -12,6 +12,7 @@ from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
 from exporter.aws.discovery import HOME, Watch
 from exporter.aws.queue import Queue
+from exporter.aws.trail import Look
 from exporter.cross_check import CrossCheck
 from exporter.errors import TargetError
 from exporter.eventlog import EventLog
@@ -33,6 +34,9 @@ _NAP: Final = 0.02
 _NAP_AT_REST: Final = 1 / 60
 """The shortest, in seconds, and once ready as a share of the interval: what is due at about the same time is started
 together. A request on its own costs twice the CPU time of one in a row: threads and caches have gone to sleep."""
+_PATIENCE: Final = 3.0
+"""Seconds that a pass waits for CloudTrail, then it lists the keys: nothing may hold up a look at a pending key.
+CloudTrail answers twice a second at the most, and whoever else asks it has a share of that."""
 DISCOVER_EVERY: Final = 300.0
 _DISCOVER_AGAIN: Final = 30.0
 """Seconds until accounts and regions are asked for anew; sooner when that failed for some."""
@@ -225,15 +229,29 @@ class Refresher:
     def _start_following(self, access: Access) -> None:
         """Ask CloudTrail beside the pass, which must not wait for it, what has changed."""
         if self._following.begin(access.target):
-            self._start(self._follow(access, self._following))
+            self._start(self._follow(access, self._following, None))
 
-    async def _follow(self, access: Access, following: Following) -> None:
+    async def _follow(self, access: Access, following: Following, awaited: asyncio.Future[Look] | None) -> None:
+        """Ask CloudTrail, and tell the pass that waits for it; once none does, look at the keys that events named."""
         try:
             look = await following.look(access)
-            if look.named:
+            if awaited is not None and not awaited.done():
+                awaited.set_result(look)
+            elif look.named:
                 await self.look_at(access, look.named)
         finally:
             following.end(access.target)
+
+    async def _look_in_time(self, access: Access) -> Look | None:
+        """Ask CloudTrail what has changed; return None where it takes longer than a pass may wait, or is not asked."""
+        if not self._following.begin(access.target):
+            return None
+        awaited: asyncio.Future[Look] = asyncio.get_running_loop().create_future()
+        self._start(self._follow(access, self._following, awaited))
+        try:
+            return await asyncio.wait_for(awaited, _PATIENCE)
+        except TimeoutError:
+            return None
 
     def access(self, target: Target) -> Access | None:
         """Return how a target that this process watches is asked; None where it does not, or can't."""
@@ -339,8 +357,8 @@ class Refresher:
         """
         target, sweeper, following = access.target, self._connection.sweeper, self._following
         if kind is PassKind.CHANGES and before.keys is not None and following.can_rely_on_events(before):
-            look = await following.look(access)
-            if not look.reason:
+            look = await self._look_in_time(access)
+            if look is not None and not look.reason:
                 following.suspect(target, look.named)
                 return await sweeper.changes_named(access, following.suspects(target), before.keys, before.unreadable)
         else:

@@ -214,6 +214,18 @@ class TestTheRefreshLoop:
         eventually(lambda: lab.heard.passes["changes"] > 5)
         assert hanging.hits
 
+    def test_one_that_hangs_while_it_is_relied_on_holds_up_no_look_at_a_pending_key(
+        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+    ) -> None:
+        key = vault.schedule_deletion(some_key(vault))
+        station = self.start(lab, stations, eventually)
+        eventually(lambda: self.events(station) == Events("cloudtrail", "", 3600.0))
+        hanging = lab.faults.hang(operation="LookupEvents")
+        eventually(lambda: hanging.hits)
+        vault.cancel_deletion(key.key_id)
+        eventually(lambda: station.pending() == set())
+        assert hanging.hits, "it hangs still"
+
     def events(self, station: Station) -> Events | None:
         state = station.state(REGION)
         return state.events if state else None
