@@ -34,7 +34,12 @@ components: ## Install the servers and the browser that the tests use (Debian, r
 
 .PHONY: test
 test: $(VENV)/bench components ## Run every test, with coverage, in JOBS processes
-	$(BIN)/pytest --cov -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/pytest --cov -n $(JOBS) $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/dev ## Inject faults for MINUTES (60) eight times, from SEED (1), and look for leaks over 10,000 passes
+	$(BIN)/python -m tests.faults.campaign --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --campaigns 8
+	$(BIN)/python -m tests.faults.leaks --passes 10000
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style and types

@@ -1,16 +1,27 @@
 """Which tests one process runs when several share the work (`pytest -n`)."""
 
-import pytest
+from typing import TYPE_CHECKING, Final
 
-TOGETHER = frozenset({"compat", "dashboards", "examples", "helm", "image"})
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+TOGETHER: Final = frozenset({"compat", "dashboards", "examples", "helm", "image"})
 """Folders whose tests build something once that is dear: an image, recorded data, environments, programs fetched."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Keep what shares a folder of those, or a file, in one process."""
-    tests = config.rootpath / "tests"
-    for item in items:
-        place = item.path.relative_to(tests)
-        group = place.parts[0] if place.parts[0] in TOGETHER else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByFile(LoadScopeScheduling):
+    """Keeps the tests of a file in one process, and those of a folder of `TOGETHER`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.split("/")[1]
+        return folder if folder in TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> ByFile:
+    """Return how tests are shared out."""
+    return ByFile(config, log)
