@@ -57,6 +57,10 @@ class Telemetry(QueueTelemetry, Protocol):
         """Show how many targets there are."""
         ...
 
+    def reload_failed(self) -> None:
+        """Show that a configuration could not be put in force."""
+        ...
+
     def queue_gone(self) -> None:
         """Show that no queue is read any more."""
         ...
@@ -417,6 +421,7 @@ class Refresher:
             self._configure()
         except Exception as error:  # noqa: BLE001 - botocore could not be set up: go on as before
             self._log.error("reload_failed", exc_info=error)
+            self._telemetry.reload_failed()
             return
         self._give_up(former)
         if former.queue is not None and self._connection.queue is None:

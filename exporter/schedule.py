@@ -94,7 +94,7 @@ class Schedule:
             if entry is None or entry.running or entry.due != due:
                 continue  # forgotten, or moved since it was put in the heap
             entry.running = True
-            entry.started = now
+            entry.started = due  # not now: that passes start a moment late must not add up
             passes.append((target, entry.kind_at(now)))
         return passes
 

@@ -130,7 +130,7 @@ class Service:
             try:
                 settings = self._load().settings
             except ConfigError as error:
-                self._telemetry.reloaded(ok=False, at=self.now())
+                self._telemetry.reload_failed()
                 self._log.error("reload_failed", error=" / ".join(str(error).splitlines()))
                 raise
             for option in changed_at_restart(self._settings, settings):
@@ -142,11 +142,11 @@ class Service:
                 self._renderer = renderer
                 self._render_thread.notify()  # for what was published in between
             self._settings = settings
-            self._refresher.reload(settings)
             self._telemetry.refresh_interval(settings.refresh.interval)
             self._telemetry.shard(settings.shard.index, settings.shard.total)
-            self._telemetry.reloaded(ok=True, at=self.now())
+            self._telemetry.reloaded(self.now())
             self._log.info("reloaded")
+            self._refresher.reload(settings)
 
     def _new_renderer(self, settings: Settings) -> Renderer:
         tags = {tag: tag_label(tag) for tag in settings.keys.tags}

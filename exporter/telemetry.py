@@ -202,7 +202,7 @@ class Telemetry:
             ("outcome",),
         )
         self._request_counters: dict[tuple[str, str], Counter] = {}
-        self.reloaded(ok=True, at=loaded_at)
+        self.reloaded(loaded_at)
 
     def request(self, service: str, operation: str, seconds: float) -> None:
         """Count a request to AWS (`kms`, `DescribeKey`) that took `seconds`, whatever its answer."""
@@ -229,11 +229,14 @@ class Telemetry:
         """Count a change of a key."""
         self._changes.labels(source, event).inc()
 
-    def reloaded(self, ok: bool, at: float) -> None:
-        """Tell whether a configuration loaded at `at` (Unix seconds) was accepted."""
-        self._reload_ok.set(int(ok))
-        if ok:
-            self._reload_at.set(at)
+    def reloaded(self, at: float) -> None:
+        """Tell that a configuration was put in force at `at`, in Unix seconds."""
+        self._reload_ok.set(1)
+        self._reload_at.set(at)
+
+    def reload_failed(self) -> None:
+        """Tell that a configuration could not be put in force."""
+        self._reload_ok.set(0)
 
     def shard(self, index: int, total: int) -> None:
         """Show which of `total` shards this is."""

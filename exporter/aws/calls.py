@@ -214,11 +214,10 @@ class Calls:
                 return
             answers, failure = await self._send(job, credentials, items)
             job.outcomes.answers.update(answers)
-            unanswered = items[len(answers) :]
+            if answers:
+                job.pace.accepted()  # before the refusal that may have followed
             if failure is not None:
-                await self._cope(job, failure, credentials, unanswered)
-            elif answers:
-                job.pace.accepted()
+                await self._cope(job, failure, credentials, items[len(answers) :])
 
     async def _send(
         self, job: _Job[Item, Answer], credentials: ReadOnlyCredentials, items: list[Item]

@@ -90,6 +90,7 @@ class Heard:
         self.named: Counter[str] = Counter()
         self.changes: Counter[str] = Counter()
         self.target_count = 0
+        self.failed_reloads = 0
         self.messages: Counter[str] | None = None
         self.queue: dict[str, float | None] = {}
 
@@ -113,6 +114,9 @@ class Heard:
 
     def targets(self, count: int) -> None:
         self.target_count = count
+
+    def reload_failed(self) -> None:
+        self.failed_reloads += 1
 
     def queue_reading(self, outcomes: Collection[str]) -> None:
         self.messages = self.messages or Counter(dict.fromkeys(outcomes, 0))

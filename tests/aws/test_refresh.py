@@ -367,6 +367,7 @@ class TestReload:
         eventually(lambda: station.refresher.ready)
         station.refresher.reload(brisk(watching()))
         eventually(lambda: station.events.named("reload_failed"))
+        eventually(lambda: both.heard.failed_reloads == 1)
         seen = station.passes()
         eventually(lambda: station.passes() >= seen + 4)
         assert station.is_up(IRELAND)

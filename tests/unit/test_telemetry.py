@@ -81,10 +81,10 @@ def test_the_configuration_is_in_force_from_the_start(telemetry: Telemetry) -> N
 
 
 def test_a_refused_configuration_leaves_the_time_of_the_one_in_force(telemetry: Telemetry) -> None:
-    telemetry.reloaded(ok=False, at=LOADED_AT + 60)
+    telemetry.reload_failed()
     assert value(telemetry, "kms_exporter_config_last_reload_successful") == 0
     assert value(telemetry, "kms_exporter_config_last_reload_success_timestamp_seconds") == LOADED_AT
-    telemetry.reloaded(ok=True, at=LOADED_AT + 120)
+    telemetry.reloaded(LOADED_AT + 120)
     assert value(telemetry, "kms_exporter_config_last_reload_successful") == 1
     assert value(telemetry, "kms_exporter_config_last_reload_success_timestamp_seconds") == LOADED_AT + 120
 
