@@ -89,7 +89,7 @@ endif
 
 .PHONY: lock
 lock: $(VENV)/dev ## Resolve the pinned, hashed requirement files anew
-	scripts/lock
+	scripts/lock $(ARGS)
 
 .PHONY: sbom
 sbom: $(VENV)/dev ## Write the software bill of materials (CycloneDX) into dist

@@ -157,7 +157,7 @@ class Refresher:
                 self._sleeps_until = self._next_due(now)
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    nap = min(_TICK, _NAP_AT_REST * self._settings.refresh.interval) if self._ready else _NAP
+                    nap = self._nap_at_rest if self._ready else _NAP
                     await asyncio.wait_for(self._wake.wait(), max(nap, self._sleeps_until - now))
         finally:
             self._give_up(self._connection)
@@ -405,6 +405,7 @@ class Refresher:
             monotonic=self._monotonic,
         )
         self._cross_check.configure(self._connection.aggregator, settings)
+        self._nap_at_rest = min(_TICK, _NAP_AT_REST * settings.refresh.interval)
         self._shard = Shard(settings.shard.index, settings.shard.total)
         self._inventory.keep_failed = settings.refresh.keep_failed
         self._inventory.keep_tombstones = settings.deletions.keep_tombstones

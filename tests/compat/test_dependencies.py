@@ -1,7 +1,6 @@
 """The oldest and the newest versions that pyproject.toml allows of what the exporter stands on."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.compat.environments import CACHE, ROOT, Seen, emulated, here, installed, seen_by
+from tests.support.components import cannot_run
 
 OPERATIONS = """
 import botocore.session, importlib, json, pkgutil
@@ -37,19 +37,15 @@ def expected(aws: Mapping[str, str]) -> Seen:
 @pytest.fixture(scope="module", params=["lowest-direct", "highest"])
 def other(request: pytest.FixtureRequest) -> Path:
     """An environment with the direct dependencies at one end of what is allowed; the index must answer for it."""
-    uv = ROOT / ".cache" / "lock" / "bin" / "uv"
-    program = str(uv) if uv.is_file() else shutil.which("uv")
-    if program is None:
-        pytest.skip("no uv here: scripts/lock installs it")  # it resolves, and is no part of what is tested
     CACHE.mkdir(parents=True, exist_ok=True)
     resolved = CACHE / f"{request.param}.txt"
-    command = [program, "pip", "compile", "-q", "--resolution", request.param, "--python", here(), "--no-header"]
+    command = [here(), "-m", "uv", "pip", "compile", "-q", "--resolution", request.param, "--python", here(), "--no-header"]
     done = subprocess.run(
         [*command, "--upgrade", str(ROOT / "pyproject.toml"), "-o", str(resolved)],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     if done.returncode:
-        pytest.skip(f"the index does not answer: {done.stderr.strip()[-200:]}")
+        cannot_run(f"the index does not answer: {done.stderr.strip()[-200:]}")
     return installed(here(), request.param, resolved)
 
 
