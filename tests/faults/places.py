@@ -16,7 +16,7 @@ from tests.faults.truth import Trouble
 _TRICKLED = 20.0
 """Seconds until the longest answer that trickles is complete."""
 _LOOK_TIME = 120.0
-"""Seconds that a pass waits for CloudTrail at the most."""
+"""Seconds that a look at CloudTrail takes at the most."""
 _FOR_GOOD = 1e9
 _NONSENSE: tuple[tuple[str, Any], ...] = (
     ("DescribeKey", {"KeyMetadata": {"KeyState": 7}}),
@@ -150,8 +150,7 @@ class InOnePlace(Kinds):
         return Injected(planned, partial(regions.add, target.region), trouble)
 
     def cloudtrail_down(self, planned: Planned) -> Injected:
-        trouble = self._trouble(planned, self._places(planned)[1], slow=True, grace=VOLLEYS)
-        return self._without_events(planned, self._rig.faults.internal_error, trouble)
+        return self._without_events(planned, self._rig.faults.internal_error)
 
     def cloudtrail_hang(self, planned: Planned) -> Injected:
         return self._without_events(planned, self._rig.faults.hang)
@@ -163,7 +162,7 @@ class InOnePlace(Kinds):
         return self._without_events(planned, self._rig.faults.trickle, self._slowed(planned))
 
     def _slowed(self, planned: Planned) -> Trouble:
-        """A pass that relies on events waits for CloudTrail as long as it does not refuse for good."""
+        """Changes of keys that are not pending are left to events until a look at CloudTrail is given up."""
         return self._trouble(planned, self._places(planned)[1], slow=True, grace=_LOOK_TIME)
 
     def _without_events(self, planned: Planned, add: Callable[..., Fault], trouble: Trouble | None = None) -> Injected:
