@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.compat.environments import CACHE, ROOT, Seen, emulated, here, installed, seen_by
+from tests.compat.environments import CACHE, ROOT, Seen, here, installed, seen_by
 from tests.support.components import cannot_run
 
 OPERATIONS = """
@@ -23,25 +23,14 @@ print(json.dumps(sorted(f"{each.service} {each.name}" for each in wanted if each
 """What is asked of AWS that boto3's models do not have."""
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Mapping[str, str]]:
-    with emulated() as env:
-        yield env
-
-
-@pytest.fixture(scope="module")
-def expected(aws: Mapping[str, str]) -> Seen:
-    return seen_by(here(), aws)
-
-
 @pytest.fixture(scope="module", params=["lowest-direct", "highest"])
 def other(request: pytest.FixtureRequest) -> Path:
     """An environment with the direct dependencies at one end of what is allowed; the index must answer for it."""
     CACHE.mkdir(parents=True, exist_ok=True)
     resolved = CACHE / f"{request.param}.txt"
-    command = [here(), "-m", "uv", "pip", "compile", "-q", "--resolution", request.param, "--python", here(), "--no-header"]
+    command = [here(), "-m", "uv", "pip", "compile", "-q", "--no-header", "--python", here()]
     done = subprocess.run(
-        [*command, "--upgrade", str(ROOT / "pyproject.toml"), "-o", str(resolved)],
+        [*command, "--resolution", request.param, "--upgrade", str(ROOT / "pyproject.toml"), "-o", str(resolved)],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     if done.returncode:

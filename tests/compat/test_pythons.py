@@ -1,24 +1,13 @@
 """Each Python that is supported and found here shows the same keys as this one."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
-from tests.compat.environments import ROOT, Seen, emulated, found_python, here, installed, seen_by
+from tests.compat.environments import ROOT, Seen, found_python, installed, seen_by
 
 THIS = "{}.{}".format(*sys.version_info)
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Mapping[str, str]]:
-    with emulated() as env:
-        yield env
-
-
-@pytest.fixture(scope="module")
-def expected(aws: Mapping[str, str]) -> Seen:
-    return seen_by(here(), aws)
 
 
 def test_this_one_sees_what_is_there(expected: Seen) -> None:

@@ -98,7 +98,7 @@ class Campaign:
                     self._violation(wrong)
                     break
                 self._scrape()
-                time.sleep(max(0.0, now + _EVERY - time.time()))
+                time.sleep(max(0.0, now + _EVERY - time.time()))  # scrapes have an interval; nothing is waited for
             for injected in self._in_force:
                 injected.end()
         self.report.lives = self._rig.ends.total() + 1
