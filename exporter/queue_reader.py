@@ -144,6 +144,8 @@ class QueueReader:
         try:
             level = await self._queue.level()
         except TargetError as error:
+            if "GetQueueAttributes" not in self._errors:
+                self._measure_at = -inf  # with the next poll, should it have been for a moment only
             self._failed(error)
         else:
             self._worked("GetQueueAttributes")

@@ -1,8 +1,9 @@
 """Connections of strangers to the web application, on loopback."""
 
 import contextlib
+import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Final
 
@@ -38,18 +39,22 @@ class Peer:
     def __init__(self, url: str) -> None:
         host, _, port = url.removeprefix("http://").partition(":")
         self._socket = socket.create_connection((host, int(port)), timeout=PATIENCE)
+        self._received = b""
+        self._unread = 0
 
     def send(self, data: bytes) -> None:
         with contextlib.suppress(ConnectionError):
             self._socket.sendall(data)
 
     def answer(self) -> bytes:
-        """Return the status line and the headers, nothing where the connection was closed without."""
-        received = b""
-        with contextlib.suppress(ConnectionError):
-            while b"\r\n\r\n" not in received and (part := self._socket.recv(4096)):
-                received += part
-        return received.partition(b"\r\n\r\n")[0]
+        """Return the next status line and its headers, nothing where the connection was closed without."""
+        self._receive(lambda: len(self._received) >= self._unread)
+        self._received = self._received[self._unread :]
+        self._receive(lambda: b"\r\n\r\n" in self._received)
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)^content-length: *(\d+)", head, re.MULTILINE)
+        self._unread = int(length[1]) if length else 0
+        return head
 
     def rest(self, size: int = 1 << 20, pause: float = 0) -> bytes:
         """Return what comes until the connection is closed, taken in parts of `size`, with a pause before each."""
@@ -67,6 +72,11 @@ class Peer:
 
     def close(self) -> None:
         self._socket.close()
+
+    def _receive(self, enough: Callable[[], bool]) -> None:
+        with contextlib.suppress(ConnectionError):
+            while not enough() and (part := self._socket.recv(4096)):
+                self._received += part
 
 
 class Peers:

@@ -320,9 +320,9 @@ class TestTheQueue:
 
     def test_a_queue_that_can_not_be_measured_is_read_all_the_same(self) -> None:
         desk = Desk([message(about(HERE))])
-        desk.queue.refusals["GetQueueAttributes"] = [refusal("GetQueueAttributes")]
+        desk.queue.refusals["GetQueueAttributes"] = [refusal("GetQueueAttributes")] * 2
         desk.run(lambda: desk.queue.deleted)
-        assert desk.heard.levels == [(None, None)]
+        assert {waiting for waiting, _ in desk.heard.levels} == {None}
         assert desk.heard.ups[-1] is False, "whether it is drained can't be told"
 
 
@@ -337,12 +337,25 @@ class TestItsLevel:
         desk.run(lambda: desk.queue.receives == 4)
         assert desk.heard.levels == [(7, None), (7, 90.0)]
 
+    def test_one_failure_to_tell_it_is_made_good_with_the_next_poll(self) -> None:
+        desk = Desk([])
+        desk.queue.refusals["GetQueueAttributes"] = [refusal("GetQueueAttributes")]
+        desk.run(lambda: desk.queue.receives == 2)
+        assert desk.heard.levels == [(None, None), (7, 0.0)]
+        assert desk.heard.ups[-1]
+
+    def test_further_ones_wait_for_a_minute(self) -> None:
+        desk = Desk([], [], [])
+        desk.queue.refusals["GetQueueAttributes"] = [refusal("GetQueueAttributes")] * 2
+        desk.run(lambda: desk.queue.receives == 3)
+        assert [waiting for waiting, _ in desk.heard.levels] == [None, None]
+
     def test_and_at_once_when_the_queue_is_back(self) -> None:
         desk = Desk([])
-        for operation in ("ReceiveMessage", "GetQueueAttributes"):
-            desk.queue.refusals[operation] = [refusal(operation)]
+        for operation, times in {"ReceiveMessage": 1, "GetQueueAttributes": 2}.items():
+            desk.queue.refusals[operation] = [refusal(operation)] * times
         desk.run(lambda: desk.queue.receives == 3)
-        assert desk.heard.levels == [(None, None), (7, 0.0)]
+        assert desk.heard.levels == [(None, None), (None, None), (7, 0.0)]
         assert desk.heard.ups[-1]
 
     def test_where_none_came_none_is_old(self) -> None:
