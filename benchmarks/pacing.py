@@ -1,10 +1,11 @@
-"""What a LookupEvents call costs: CPU of one thread with boto3, alone, in a row, and with botocore's own User-Agent.
+"""What a LookupEvents call costs: CPU of one thread with boto3, alone, in a row, and with what this exporter changes.
 
 python -m benchmarks.pacing [--calls 1000] [--rate 50]
 
 It is why passes that are due at about the same time are started together (`exporter/refresh.py`): between two calls
 that stand alone, threads and the caches of the processor have gone to sleep. botocore puts its own User-Agent together
-anew for each request, so `exporter/aws/clients.py` gives a fixed one, as the first two do here.
+anew for each request, so `exporter/aws/clients.py` gives a fixed one, as the first two do here, and half of a call is
+urllib3, so `exporter/aws/wire.py` sends the requests.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from botocore.config import Config
 from benchmarks.results import Claim, conclude
 from benchmarks.running import emulator
 from benchmarks.simulated import aws_at
+from exporter.aws.wire import Wire
 from exporter.demo.scenario import REGIONS
 
 WARM_UP = 100
@@ -29,15 +31,21 @@ class Row:
     Attributes:
         rate: calls a second of those that stand alone.
         own_agent: in a row, with the User-Agent that botocore puts together.
+        wire: in a row, sent by this exporter's own HTTP.
+        wire_alone: those that stand alone, sent by it.
     """
 
     rate: float
     alone: float
     in_a_row: float
     own_agent: float
+    wire: float
+    wire_alone: float
 
 
-def cpu_of_a_call(url: str, calls: int, *, pause: float = 0.0, user_agent: str | None = "benchmark") -> float:
+def cpu_of_a_call(
+    url: str, calls: int, *, pause: float = 0.0, user_agent: str | None = "benchmark", wire: bool = False
+) -> float:
     """Return the seconds of CPU of a call, with so many seconds from the start of one to that of the next."""
     with aws_at(url):
         client = boto3.client(
@@ -45,6 +53,8 @@ def cpu_of_a_call(url: str, calls: int, *, pause: float = 0.0, user_agent: str |
             region_name=REGIONS[0],
             config=Config(user_agent=user_agent, retries={"total_max_attempts": 1}),
         )
+    if wire:
+        client.meta.events.register_last("before-send.cloudtrail", Wire(connect_timeout=10, read_timeout=10).send)
     event = [{"AttributeKey": "EventName", "AttributeValue": "ScheduleKeyDeletion"}]
     for _ in range(WARM_UP):
         client.lookup_events(LookupAttributes=event)
@@ -68,6 +78,14 @@ def claims(row: Row) -> list[Claim]:
             "CPU of one in a row with botocore's own User-Agent",
             f"{row.own_agent * 1000:.2f} ms ({row.own_agent / row.in_a_row:.2f} times)",
         ),
+        Claim(
+            "CPU of one in a row, sent by this exporter's HTTP",
+            f"{row.wire * 1000:.2f} ms ({row.wire / row.in_a_row:.2f} times)",
+        ),
+        Claim(
+            f"CPU of one by it, {row.rate:.0f} a second",
+            f"{row.wire_alone * 1000:.2f} ms ({row.wire_alone / row.alone:.2f} times)",
+        ),
     ]
 
 
@@ -83,6 +101,8 @@ def main() -> None:
             alone=cpu_of_a_call(aws.url, options.calls, pause=1 / options.rate),
             in_a_row=cpu_of_a_call(aws.url, options.calls),
             own_agent=cpu_of_a_call(aws.url, options.calls, user_agent=None),
+            wire=cpu_of_a_call(aws.url, options.calls, wire=True),
+            wire_alone=cpu_of_a_call(aws.url, options.calls, wire=True, pause=1 / options.rate),
         )
     conclude("pacing", [row], claims(row))
 

@@ -56,9 +56,11 @@ class BusyWorkers(Workers):
         super().__init__(count)
         self.busy = 0
 
-    def submit(self, function: Callable[[], T], landed: Callable[[T], object] = ignore) -> "asyncio.Future[T]":
+    def submit(
+        self, function: Callable[[], T], landed: Callable[[T], object] = ignore, *, long: bool = False
+    ) -> "asyncio.Future[T]":
         self.busy += 1
-        future = super().submit(function, landed)
+        future = super().submit(function, landed, long=long)
         future.add_done_callback(self._left)
         return future
 

@@ -38,7 +38,7 @@ REASONS: Final = {
     "dnspython": Reason("email-validator's", OCSF),
     "email-validator": Reason("fields of OCSF objects that are addresses", OCSF),
     "h11": Reason("uvicorn's other HTTP parser", NOBODY),
-    "httptools": Reason("HTTP parser (llhttp)"),
+    "httptools": Reason("HTTP parser (llhttp) of the server, and of answers of AWS"),
     "idna": Reason("domain names of addresses", OCSF),
     "isal": Reason("gzip of the page of metrics (ISA-L)"),
     "jinja2": Reason("status page, escaped by default"),
@@ -61,7 +61,7 @@ REASONS: Final = {
     "starlette": Reason("routes, requests, responses"),
     "typing-extensions": Reason("types of newer Pythons"),
     "typing-inspection": Reason("pydantic's"),
-    "urllib3": Reason("connections to AWS"),
+    "urllib3": Reason("connections to AWS through a proxy, and for credentials"),
     "uvicorn": Reason("HTTP server"),
     "uvloop": Reason("event loop of the HTTP server (libuv)"),
 }

@@ -1,5 +1,6 @@
 """What events tell of targets: which keys to look at, and whether a pass may rely on them."""
 
+import random
 from collections.abc import Callable, Collection, Container
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -31,8 +32,10 @@ class Following:
         schedule: Schedule,
         eventlog: EventLog,
         monotonic: Callable[[], float],
+        rng: random.Random,
     ) -> None:
         """Tell `inventory` and `schedule` which targets' changes can be read."""
+        self._rng = rng
         self._settings = settings
         self._trail = trail
         self._inventory = inventory
@@ -89,7 +92,9 @@ class Following:
 
     def listed(self, target: Target, at: float) -> None:
         """Take note that all keys of a target were listed in a pass that began then."""
-        self._listed_at[target] = at
+        # The second list comes early by chance, so that targets that began together do not list their keys together.
+        early = 0.0 if target in self._listed_at else self._rng.uniform(0, self._settings.refresh.fallback_interval)
+        self._listed_at[target] = at - early
 
     def can_rely_on_events(self, state: TargetState) -> bool:
         """Whether a pass may do without the list of keys, which costs as much as everything else in it.

@@ -403,6 +403,7 @@ class Refresher:
             schedule=self._schedule,
             eventlog=self._eventlog,
             monotonic=self._monotonic,
+            rng=self._rng,
         )
         self._cross_check.configure(self._connection.aggregator, settings)
         self._nap_at_rest = min(_TICK, _NAP_AT_REST * settings.refresh.interval)

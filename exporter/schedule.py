@@ -10,6 +10,9 @@ from exporter.model import PassKind, Target
 
 _SPREAD_PER_TARGET: Final = 0.01
 """Seconds over which the first passes are spread, for each target: the first requests of a fleet come as a slope."""
+_APART: Final = 1.0
+"""Seconds that lie between the later passes of any two targets, where the interval has room for that: those that began
+together would ask together in every interval, and keep each other and the scrapes waiting."""
 _LONGEST_BACKOFF: Final = 2.0
 """In intervals: a target that works again is found out within two."""
 SHORTEST_REST: Final = 0.1
@@ -121,7 +124,8 @@ class Schedule:
             return
         entry.running = False
         if ok:
-            entry.due = max(entry.started + self._interval, now + SHORTEST_REST * self._interval)
+            begun = entry.started if entry.tried else now - self._early()
+            entry.due = max(begun + self._interval, now + SHORTEST_REST * self._interval)
             if kind is PassKind.FULL:
                 # The second full pass comes early by chance, so that targets that began together drift apart.
                 entry.share = 1.0 if entry.tried and not entry.failures else self._rng.uniform(0.5, 1.0)
@@ -135,3 +139,8 @@ class Schedule:
             entry.tried = True
             self._untried -= 1
         heapq.heappush(self._heap, (entry.due, target))
+
+    def _early(self) -> float:
+        """Return by how much the second pass over a target comes early, so that they are spread from then on."""
+        room = (1 - SHORTEST_REST) * self._interval
+        return self._rng.uniform(0, min(room, _APART * (len(self._entries) - 1)))

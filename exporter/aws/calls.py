@@ -230,7 +230,9 @@ class Calls:
         volley = job.failed_volleys
         # The place in the lane is held until the thread is free again, even when the deadline gives up waiting for it.
         return await self._workers.submit(
-            lambda: self._in_thread(job, credentials, items), lambda outcome: job.landed(volley, *outcome)
+            lambda: self._in_thread(job, credentials, items),
+            lambda outcome: job.landed(volley, *outcome),
+            long=len(items) > 1,
         )
 
     def _in_thread(

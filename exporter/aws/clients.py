@@ -11,6 +11,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 
 import exporter
 from exporter.aws.models import lean_loader
+from exporter.aws.wire import Wire
 
 
 class Clients:
@@ -33,6 +34,7 @@ class Clients:
             # A fixed string: botocore builds its default anew for every call, an eighth of a call's CPU time.
             user_agent=f"kms-exporter/{exporter.__version__}",
         )
+        self._wire = Wire(connect_timeout=connect_timeout, read_timeout=read_timeout)
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._creating = threading.Lock()
@@ -71,11 +73,13 @@ class Clients:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+            self._wire.close()
 
     def _create(self, service: str, region: str) -> Any:
         if self._session is None:  # not before: a profile that does not exist must fail requests, not the process
             session = botocore.session.Session()
             session.register_component("data_loader", lean_loader(session.get_config_variable("data_path")))
+            self._wire.verify_with(session.get_config_variable("ca_bundle"))
             self._session = boto3.Session(botocore_session=session)
         # Credentials are named, else each client would walk boto3's chain (and ask the metadata service) when created.
         client = self._session.client(  # type: ignore[call-overload]  # the stubs know literal service names only
@@ -86,6 +90,7 @@ class Clients:
             aws_secret_access_key="set-per-request",  # noqa: S106 - a placeholder
         )
         client.meta.events.register_first(f"request-created.{service}", self._put_credentials)
+        client.meta.events.register_last(f"before-send.{service}", self._wire.send)
         return client
 
     def _refuse_when_closed(self) -> None:

@@ -58,9 +58,9 @@ class TestFirstPasses:
 
     def test_those_of_a_fleet_are_spread(self) -> None:
         schedule = new_schedule(*fleet(1000))
-        begun = [at for at, *_ in passes(schedule, until=INTERVAL - 1)]
+        begun = {target: at for at, target, _ in reversed(list(passes(schedule, until=INTERVAL - 1)))}
         assert len(begun) == 1000
-        per_second = Counter(int(at) for at in begun)
+        per_second = Counter(int(at) for at in begun.values())
         assert set(per_second) == set(range(10)), "a hundredth of a second for each"
         assert max(per_second.values()) < 200
 
@@ -77,10 +77,30 @@ class TestFirstPasses:
 
 class TestIntervals:
     def test_a_target_is_swept_every_interval_whatever_a_pass_takes(self) -> None:
-        assert starts(new_schedule(ONE), until=300, takes=7) == [0, 60, 120, 180, 240, 300]
+        assert starts(new_schedule(ONE), until=310, takes=7) == [0, 67, 127, 187, 247, 307]
 
     def test_passes_that_take_longer_than_the_interval_leave_a_rest(self) -> None:
-        assert starts(new_schedule(ONE), until=250, takes=100) == [0, 106, 212]
+        assert starts(new_schedule(ONE), until=400, takes=100) == [0, 160, 266, 372]
+
+    @pytest.mark.parametrize("count", [60, 1_000])
+    def test_targets_that_began_together_are_spread_over_the_interval(self, count: int) -> None:
+        begun = [at for at, *_ in passes(new_schedule(*fleet(count)), until=5 * INTERVAL)]
+        by_sixth = Counter(int(at % INTERVAL // 10) for at in begun if at >= 4 * INTERVAL)
+        assert set(by_sixth) == set(range(6))
+        assert max(by_sixth.values()) <= count / 2
+
+    def test_so_are_those_that_appear_one_after_the_other(self) -> None:
+        schedule, targets = new_schedule(), fleet(300)
+        for number in range(len(targets)):
+            schedule.watch(targets[: number + 1], number / 100)
+        begun = [at for at, *_ in passes(schedule, until=5 * INTERVAL)]
+        by_sixth = Counter(int(at % INTERVAL // 10) for at in begun if at >= 4 * INTERVAL)
+        assert set(by_sixth) == set(range(6))
+        assert max(by_sixth.values()) <= 150
+
+    def test_a_few_are_not(self) -> None:
+        begun = [at for at, *_ in passes(new_schedule(ONE, OTHER), until=2 * INTERVAL)]
+        assert all(abs(at - round(at / INTERVAL) * INTERVAL) < 2 for at in begun)
 
     def test_one_pass_is_full_and_those_in_between_look_for_changes(self) -> None:
         kinds = [kind for _, _, kind in passes(new_schedule(ONE), until=100 * INTERVAL)]
@@ -129,7 +149,7 @@ class TestFailures:
     def test_a_changes_pass_that_failed_is_repeated_as_such(self) -> None:
         schedule = new_schedule(ONE)
         schedule.take(0.0)
-        schedule.done(ONE, FULL, ok=True, now=1.0)
+        schedule.done(ONE, FULL, ok=True, now=0.0)
         assert schedule.take(60.0) == [(ONE, CHANGES)]
         schedule.done(ONE, CHANGES, ok=False, now=61.0)
         assert schedule.take(121.0) == [(ONE, CHANGES)]
@@ -156,7 +176,7 @@ class TestTaking:
     def test_nothing_is_due_before_its_time(self) -> None:
         schedule = new_schedule(ONE)
         schedule.take(0.0)
-        schedule.done(ONE, FULL, ok=True, now=1.0)
+        schedule.done(ONE, FULL, ok=True, now=0.0)
         assert schedule.next_due() == 60.0
         assert schedule.take(59.9) == []
         assert schedule.take(60.0) == [(ONE, CHANGES)]
@@ -199,7 +219,7 @@ class TestOtherIntervals:
     def test_a_longer_one_holds_from_the_next_pass_on(self) -> None:
         schedule = new_schedule(ONE)
         schedule.take(0.0)
-        schedule.done(ONE, FULL, ok=True, now=1.0)
+        schedule.done(ONE, FULL, ok=True, now=0.0)
         schedule.change(interval=600.0, full_interval=3600.0, now=2.0)
         assert schedule.next_due() == 60.0
         schedule.take(60.0)
@@ -209,7 +229,7 @@ class TestOtherIntervals:
     def test_the_next_pass_of_each_target_is_full(self) -> None:
         schedule = new_schedule(ONE)
         schedule.take(0.0)
-        schedule.done(ONE, FULL, ok=True, now=1.0)
+        schedule.done(ONE, FULL, ok=True, now=0.0)
         schedule.change(interval=INTERVAL, full_interval=FULL_INTERVAL, now=2.0)
         assert schedule.take(60.0) == [(ONE, FULL)]
 

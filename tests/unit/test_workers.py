@@ -45,6 +45,40 @@ def test_as_many_run_at_once_as_there_are_threads(workers: Workers) -> None:
     asyncio.run(scenario())
 
 
+def test_one_that_is_long_has_a_thread_of_its_own_at_once(workers: Workers) -> None:
+    go_on = threading.Event()
+
+    async def scenario() -> str:
+        busy = workers.submit(lambda: go_on.wait(PATIENCE), long=True)
+        other = await workers.submit(lambda: threading.current_thread().name, long=True)
+        go_on.set()
+        await busy
+        return other
+
+    assert asyncio.run(scenario()).startswith("aws-")
+
+
+def test_a_burst_is_worked_off_by_the_thread_that_is_awake(workers: Workers) -> None:
+    async def scenario() -> list[str]:
+        return await asyncio.gather(*(workers.submit(lambda: threading.current_thread().name) for _ in range(100)))
+
+    names = asyncio.run(scenario())
+    assert len(set(names)) == 1
+
+
+def test_what_is_done_is_told_while_another_hangs(workers: Workers) -> None:
+    go_on = threading.Event()
+
+    async def scenario() -> None:
+        quick = workers.submit(lambda: None)
+        hanging = [workers.submit(lambda: go_on.wait(PATIENCE)) for _ in range(3)]
+        await asyncio.wait_for(quick, PATIENCE / 2)
+        go_on.set()
+        await asyncio.gather(*hanging)
+
+    asyncio.run(scenario())
+
+
 def test_what_is_submitted_to_busy_threads_waits_its_turn(workers: Workers) -> None:
     go_on, order = threading.Event(), list[int]()
 
