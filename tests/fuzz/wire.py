@@ -72,8 +72,9 @@ class Wire:
     def answers(self, body: bytes, *, status: int = 200, service: str = "kms") -> None:
         """Answer every request to a service with this from now on."""
         if service not in self._answers:
-            respond = partial(self._respond, service)
-            self._clients.get(service, HERE.region).meta.events.register("before-send", respond)
+            events = self._clients.get(service, HERE.region).meta.events
+            events.unregister(f"before-send.{service}", self._clients._wire.send)
+            events.register("before-send", partial(self._respond, service))
         self._answers[service] = (status, body)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

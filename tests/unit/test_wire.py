@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httptools
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.exceptions import (
@@ -18,6 +19,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.aws.wire import Wire
 from tests.support.certificates import Pair, address, authority
@@ -475,3 +478,15 @@ class TestTls:
         wire.verify_with("/nowhere/ca.pem")
         with pytest.raises(SSLError, match="No such file"):
             ask(wire, serving(sending(OK)), scheme="https")
+
+
+@given(parts=st.lists(st.binary(max_size=20) | st.sampled_from([OK, b"HTTP/1.1 200 OK\r\n", b"\r\n\r\n", b"2\r\n{}"])))
+def test_whatever_comes_is_an_answer_or_told(parts: list[bytes]) -> None:
+    wire = hasty()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"".join(parts))
+        theirs.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(EOFError, ValueError, httptools.HttpParserError):
+            _, status, _ = wire._exchange(ours, b"GET / HTTP/1.1\r\n\r\n")
+            assert 200 <= status < 1000
