@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import sys
 from collections.abc import Callable, Sequence
 from importlib import resources
@@ -26,6 +27,9 @@ from exporter.web.server import Probes, serve
 
 _SWITCH_INTERVAL: Final = 0.0005
 """How long, in seconds, a sweep may keep a scrape waiting for the interpreter."""
+_OPEN_FILES: Final = 65_536
+"""Sockets and files that may be open at once, where the hard limit allows. Strangers who begin TLS handshakes and never
+end them hold a socket each for a minute, and the usual soft limit of 1024 would lock scrapers out."""
 _DEMO_OPTIONS: Final = {
     "KMS_EXPORTER_WEB__LISTEN_ADDRESS": "127.0.0.1:10841",
     "KMS_EXPORTER_AWS__ORGANIZATION__ENABLED": "true",
@@ -69,6 +73,13 @@ def _show(flags: Flags, unrecognized: Sequence[str]) -> int:
     return 0
 
 
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _serve(flags: Flags, unrecognized: Sequence[str]) -> int:
     _run(lambda: load(flags, os.environ, unrecognized))
     return 0
@@ -96,6 +107,7 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
     settings = loaded.settings
     log = start_logging(level=settings.log.level, form=settings.log.format)
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    _allow_open_files()
     web = settings.web
     security = Security(web.config_file, log) if web.config_file else None
     service = Service(loaded, read, revision=_revision(), log=log)

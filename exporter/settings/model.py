@@ -179,7 +179,12 @@ class Aws(Section):
         default=0.2, gt=0, le=1, description="Share of each KMS request quota that may be used, per account and region."
     )
     connect_timeout: Duration = Field(default=3, ge=0.01, le=60, description="How long a connection to AWS may take.")
-    read_timeout: Duration = Field(default=10, ge=0.01, le=300, description="How long AWS may be silent in an answer.")
+    read_timeout: Duration = Field(
+        default=10,
+        ge=0.01,
+        le=300,
+        description="How long AWS may be silent in an answer. A whole answer may take four times as long.",
+    )
 
     @field_validator("accounts")
     @classmethod

@@ -11,6 +11,7 @@ from typing import Any
 import httptools
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
@@ -22,6 +23,7 @@ from botocore.exceptions import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.aws.clients import Clients
 from exporter.aws.wire import Wire
 from tests.support.certificates import Pair, address, authority
 from tests.support.waiting import until
@@ -436,6 +438,26 @@ class TestTls:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
         wire.verify_with(None)
         assert ask(wire, server, scheme="https") == (200, b"{}")
+
+    def test_the_clients_verify_with_what_the_environment_names(
+        self,
+        serving: Callable[..., Server],
+        tls: Callable[..., ssl.SSLContext],
+        bundle: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        server = serving(sending(OK), tls())
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://{server.address}")
+        clients = Clients(connect_timeout=PATIENCE, read_timeout=PATIENCE, connections=1)
+        clients.sign_with(ReadOnlyCredentials("AKIDEXAMPLE", "secret", None))
+        with pytest.raises(SSLError):
+            clients.get("kms", "eu-west-1").list_keys()
+        clients.close()
+        monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
+        clients = Clients(connect_timeout=PATIENCE, read_timeout=PATIENCE, connections=1)
+        clients.sign_with(ReadOnlyCredentials("AKIDEXAMPLE", "secret", None))
+        assert clients.get("kms", "eu-west-1").list_keys()["ResponseMetadata"]["HTTPStatusCode"] == 200
+        clients.close()
 
     def test_one_that_nobody_vouches_for_gets_no_request(
         self, wire: Wire, serving: Callable[..., Server], tls: Callable[..., ssl.SSLContext]
