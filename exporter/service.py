@@ -148,6 +148,10 @@ class Service:
             self._log.info("reloaded")
             self._refresher.reload(settings)
 
+    def web_config_read(self, usable: bool) -> None:
+        """Show whether the web configuration as it is now is in force."""
+        self._telemetry.web_config_read(usable)
+
     def _new_renderer(self, settings: Settings) -> Renderer:
         tags = {tag: tag_label(tag) for tag in settings.keys.tags}
         return Renderer(

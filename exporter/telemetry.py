@@ -174,7 +174,8 @@ class Telemetry:
         self._reload_ok = self._add(
             Gauge,
             "kms_exporter_config_last_reload_successful",
-            "1 if the configuration that was read last is in force, 0 if it was refused and an earlier one is.",
+            "1 if the configuration and the web configuration that were read last are in force, 0 if one of them was "
+            "refused and an earlier one is.",
         )
         self._reload_at = self._add(
             Gauge,
@@ -202,6 +203,7 @@ class Telemetry:
             ("outcome",),
         )
         self._request_counters: dict[tuple[str, str], Counter] = {}
+        self._config_ok = self._web_config_ok = True
         self.reloaded(loaded_at)
 
     def request(self, service: str, operation: str, seconds: float) -> None:
@@ -231,12 +233,19 @@ class Telemetry:
 
     def reloaded(self, at: float) -> None:
         """Tell that a configuration was put in force at `at`, in Unix seconds."""
-        self._reload_ok.set(1)
+        self._config_ok = True
+        self._show_configurations()
         self._reload_at.set(at)
 
     def reload_failed(self) -> None:
         """Tell that a configuration could not be put in force."""
-        self._reload_ok.set(0)
+        self._config_ok = False
+        self._show_configurations()
+
+    def web_config_read(self, usable: bool) -> None:
+        """Tell whether the web configuration could be put in force when it was read last."""
+        self._web_config_ok = usable
+        self._show_configurations()
 
     def shard(self, index: int, total: int) -> None:
         """Show which of `total` shards this is."""
@@ -283,6 +292,9 @@ class Telemetry:
         for fact in (self._queue_up, self._queue_answered_at, self._queue_waiting, self._queue_oldest_age):
             fact.set(None)
         self._queue_messages.clear()
+
+    def _show_configurations(self) -> None:
+        self._reload_ok.set(int(self._config_ok and self._web_config_ok))
 
     def _add(self, kind: type[_Family], name: str, help_text: str, labels: tuple[str, ...] = ()) -> _Family:
         self.labels[name] = labels

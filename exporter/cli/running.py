@@ -109,8 +109,8 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
     sys.setswitchinterval(_SWITCH_INTERVAL)
     _allow_open_files()
     web = settings.web
-    security = Security(web.config_file, log) if web.config_file else None
     service = Service(loaded, read, revision=_revision(), log=log)
+    security = Security(web.config_file, log, read=service.web_config_read) if web.config_file else None
 
     def listening(address: str) -> None:
         log.info("listening", address=address, telemetry_path=web.telemetry_path, tls=tls is not None)

@@ -132,8 +132,8 @@ def _numbers() -> tuple[Panel, ...]:
         number(
             Box(
                 "Config",
-                "Whether the configuration that was loaded last is in force on every instance. A bad file leaves the"
-                " older one in force.",
+                "Whether the configuration and the web configuration that were read last are in force on every"
+                " instance. A bad file leaves the older one in force.",
                 3,
                 4,
             ),

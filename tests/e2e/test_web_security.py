@@ -1,5 +1,6 @@
 """TLS, client certificates and passwords as those meet them who scrape: a real Prometheus, the real process."""
 
+import re
 import ssl
 import subprocess
 import sys
@@ -79,6 +80,13 @@ def server_name(process: ExporterProcess, folder: Path) -> str:
     return dict(pair for (pair,) in certificate["subject"])["commonName"]
 
 
+def config_in_force(process: ExporterProcess, folder: Path) -> float:
+    (found,) = re.findall(
+        r"^kms_exporter_config_last_reload_successful (\S+)$", get(process, folder).text, re.MULTILINE
+    )
+    return float(found)
+
+
 def scraped_with(process: ExporterProcess, folder: Path, how: str) -> None:
     """Have a real Prometheus scrape, and wait until it has keys."""
     with prometheus(folder, [process.url.removeprefix("http://")], how) as server:
@@ -151,8 +159,10 @@ def test_a_broken_certificate_leaves_the_old_one_and_is_told(serving, ca: Author
     (folder / "server.key").write_text("no key")
     until(lambda: server_name(process, folder) == "first" and process.events("web_config_failed"))
     assert "no private key" in process.events("web_config_failed")[0]
+    assert config_in_force(process, folder) == 0
     issue(ca, folder, "second")
     until(lambda: server_name(process, folder) == "second")
+    assert config_in_force(process, folder) == 1
 
 
 def test_users_change_without_a_restart(serving, folder: Path) -> None:

@@ -89,6 +89,18 @@ def test_a_refused_configuration_leaves_the_time_of_the_one_in_force(telemetry: 
     assert value(telemetry, "kms_exporter_config_last_reload_success_timestamp_seconds") == LOADED_AT + 120
 
 
+def test_neither_configuration_hides_that_the_other_was_refused(telemetry: Telemetry) -> None:
+    telemetry.web_config_read(False)
+    assert value(telemetry, "kms_exporter_config_last_reload_successful") == 0
+    telemetry.reloaded(LOADED_AT + 120)
+    assert value(telemetry, "kms_exporter_config_last_reload_successful") == 0
+    telemetry.reload_failed()
+    telemetry.web_config_read(True)
+    assert value(telemetry, "kms_exporter_config_last_reload_successful") == 0
+    telemetry.reloaded(LOADED_AT + 240)
+    assert value(telemetry, "kms_exporter_config_last_reload_successful") == 1
+
+
 def test_targets_and_interval_are_what_was_told_last(telemetry: Telemetry) -> None:
     telemetry.targets(17)
     telemetry.targets(34)

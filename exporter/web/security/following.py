@@ -25,12 +25,20 @@ class Security:
     Belongs to the event loop.
     """
 
-    def __init__(self, path: str, log: Log, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: str,
+        log: Log,
+        *,
+        read: Callable[[bool], None] = lambda _: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         """Read the web configuration in a file.
 
         Args:
             path: the file.
             log: where changes are told.
+            read: called whenever the files have changed, with whether they can be used.
             now: unix seconds, by the clock of the file system.
 
         Raises:
@@ -38,6 +46,7 @@ class Security:
         """
         self._path = path
         self._log = log
+        self._told = read
         self._now = now
         self._seen = _stamps([Path(path)])
         self._policy = self._read()
@@ -70,9 +79,11 @@ class Security:
             self._refuse(f"{self._path}: tls_server_config can turn TLS on or off at a restart only")
             return
         self._policy = policy
+        self._told(True)
         self._log.info("web_config_reloaded", file=self._path)
 
     def _refuse(self, why: str) -> None:
+        self._told(False)
         self._log.error("web_config_failed", error=why)
 
     def _read(self) -> Policy:
