@@ -7,7 +7,6 @@ keys moto knows the aliases, but lists no keys.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,9 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from exporter.aws.connection import Connection, connect
 from exporter.aws.discovery import Memory, Watch
@@ -27,6 +24,7 @@ from exporter.inventory import Inventory
 from exporter.model import Key, PassKind, Target, TargetState, Transition
 from exporter.settings import Settings
 from tests.aws.harness import Hasty, Heard, watching
+from tests.support.moto import moto_server
 
 HOME, MEMBER = "123456789012", "222233334444"  # the first is moto's
 ROLE = f"arn:aws:iam::{MEMBER}:role/KmsExporter"
@@ -158,13 +156,7 @@ def emulator() -> Iterator[str]:
 
 @contextmanager
 def moto() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    try:
-        httpx.post(f"{url}/moto-api/reset").raise_for_status()
+    with moto_server() as url:
         organizations = boto3.Session().client(
             "organizations", IRELAND, endpoint_url=url, aws_access_key_id="any", aws_secret_access_key="any"
         )
@@ -172,8 +164,6 @@ def moto() -> Iterator[str]:
         organizations.create_account(AccountName="member", Email="member@example.com")
         organizations.close()
         yield url
-    finally:
-        server.stop()
 
 
 @contextmanager

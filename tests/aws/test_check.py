@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from exporter.aws.connection import connect
 from exporter.aws.discovery import Memory
@@ -20,6 +19,7 @@ from exporter.model import Target
 from exporter.oneshot import Look, Progress, Scope, Stage, look_once, narrowed
 from exporter.settings import Settings
 from tests.aws.harness import Hasty, Heard, Lab
+from tests.support.moto import moto_server
 
 if TYPE_CHECKING:
     from tests.aws.harness import OpenLab
@@ -251,11 +251,8 @@ def test_the_shard_of_the_service_hides_nothing(look: LookAt) -> None:
 
 def test_against_moto_it_finds_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """As far as moto 5.2.5 goes: it knows no GetKeyLastUsage and no LookupEvents."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        for name, value in environment(f"http://{host}:{port}").items():
+    with moto_server() as url:
+        for name, value in environment(url).items():
             monkeypatch.setenv(name, value)
         import boto3  # noqa: PLC0415 - after the environment is set
 
@@ -267,8 +264,6 @@ def test_against_moto_it_finds_the_same_keys(monkeypatch: pytest.MonkeyPatch) ->
         (finding,) = report.findings
         assert (finding.facts.key.key_id, report.status, report.keys) == (key_id, Status.PENDING, 2)
         assert {"scheduled_by", "last_usage", "denied_uses"} <= finding.missing.keys()
-    finally:
-        server.stop()
 
 
 async def _look_at_moto(settings: Settings) -> Report:

@@ -5,21 +5,19 @@ sources more that must cost nothing but their own facts.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from exporter.aws.connection import Connection, connect
 from exporter.aws.discovery import Memory, Watch
 from exporter.inventory import Inventory
 from exporter.model import Evidence, Grants, PassKind, Source, Target, TargetState
 from tests.aws.harness import Hasty, Heard, watching
+from tests.support.moto import moto_server
 
 HOME, IRELAND = "123456789012", "eu-west-1"
 HERE = Target(HOME, IRELAND)
@@ -29,18 +27,12 @@ ROLE = f"arn:aws:iam::{HOME}:role/app"
 
 @pytest.fixture
 def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    url = f"http://127.0.0.1:{port}"
-    httpx.post(f"{url}/moto-api/reset").raise_for_status()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_REGION", IRELAND)
-    yield boto3.Session().client("kms", IRELAND)
-    server.stop()
+    with moto_server() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        monkeypatch.setenv("AWS_REGION", IRELAND)
+        yield boto3.Session().client("kms", IRELAND)
 
 
 async def investigated() -> TargetState:

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from exporter.aws.connection import Connection, connect
 from exporter.aws.discovery import Memory
@@ -28,6 +26,7 @@ from exporter.refresh import Refresher
 from exporter.settings import Settings
 from tests.aws.harness import Hasty, Heard
 from tests.support.eventbridge import api_call, event, key_arn
+from tests.support.moto import moto_server
 
 if TYPE_CHECKING:
     from tests.aws.harness import Eventually
@@ -64,18 +63,12 @@ class Cloud:
 
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    url = f"http://127.0.0.1:{port}"
-    httpx.post(f"{url}/moto-api/reset").raise_for_status()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_REGION", IRELAND)
-    yield
-    server.stop()
+    with moto_server() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        monkeypatch.setenv("AWS_REGION", IRELAND)
+        yield
 
 
 @pytest.fixture

@@ -71,9 +71,9 @@ class TestReadiness:
     def test_an_account_that_is_found_down_last_does_not_either(
         self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
     ) -> None:
-        both.faults.latency(1.7, operation="AssumeRole")
+        both.faults.latency(6, operation="AssumeRole")
         both.world.add_role(PAYMENTS, "KmsExporter", assumable=False)
-        station = open_station(both, slow=True, organization={"enabled": True})
+        station = open_station(both, slow=True, read_timeout=30, organization={"enabled": True})
         eventually(lambda: station.is_up(IRELAND) and station.is_up(VIRGINIA))
         assert not station.refresher.ready, "there may be more targets than those"
         eventually(lambda: station.refresher.ready)

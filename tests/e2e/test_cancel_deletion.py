@@ -16,12 +16,12 @@ from typing import Any
 import boto3
 import jsonschema
 import pytest
-from moto.server import ThreadedMotoServer
 
 from exporter.demo.keys import Key
 from exporter.demo.scenario import uniform_world
 from exporter.demo.server import EmulatorServer, environment
 from exporter.demo.world import World
+from tests.support.moto import moto_server
 from tests.support.waiting import until
 
 HOME, MEMBER = "111122223333", "222233334444"
@@ -372,11 +372,8 @@ def entries_but_the_torn(path: Path) -> list[dict[str, Any]]:
 
 
 def test_moto_agrees(tmp_path: Path) -> None:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        env = environment(f"http://{host}:{port}")
+    with moto_server() as url:
+        env = environment(url)
         kms = boto3.client(
             "kms",
             REGION,
@@ -401,8 +398,6 @@ def test_moto_agrees(tmp_path: Path) -> None:
         assert states == ["Enabled", "Enabled", "PendingDeletion"]
         assert entries(record)[-1]["outcomes"] == {"saved": 2}
         kms.close()
-    finally:
-        server.stop()
 
 
 def test_the_service_never_sends_what_changes_keys(emulator: EmulatorServer, key: Key) -> None:

@@ -60,8 +60,7 @@ def test_scheduled_deletion_pages_once_with_all_facts(paging: Chain, capsys: pyt
         assert fact in event["payload"]["custom_details"]["firing"]
 
     until(lambda: paging.firing("payments") == PENDING)
-    both_replicas = paging.prometheus.query(f'kms_key_pending_deletion{{key_id="{key_id}"}} == 1')
-    assert len(both_replicas) == 2
+    until(lambda: len(paging.prometheus.query(f'kms_key_pending_deletion{{key_id="{key_id}"}} == 1')) == 2)
     assert len(paging.pages("payments")) == 1
 
 

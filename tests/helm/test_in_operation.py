@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 import yaml
-from moto.server import ThreadedMotoServer
 
 from exporter.demo.server import EmulatorServer, environment
 from exporter.demo.world import DEFAULT_HOME, World
 from tests.helm.charts import CHART, ROOT, Resource, container_of, helm, only
 from tests.rules.servers import running
 from tests.support.components import program
+from tests.support.moto import moto_server
 from tests.support.processes import ExporterProcess, Prometheus, free_port
 from tests.support.waiting import until
 
@@ -78,12 +78,8 @@ def test_a_role_is_all_that_the_home_account_takes(tmp_path: Path) -> None:
 
 @pytest.fixture
 def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        yield "http://{}:{}".format(*server.get_host_and_port())
-    finally:
-        server.stop()
+    with moto_server() as url:
+        yield url
 
 
 def test_the_role_is_entered_with_the_token_of_the_service_account(moto: str, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ of moto 5.2.5: it has no paging, no state errors and few facts of newer API mode
 """
 
 import json
-import logging
 import re
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -13,10 +12,10 @@ from datetime import UTC, datetime
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
 from exporter.demo.server import EmulatorServer
 from exporter.demo.world import World
+from tests.support.moto import moto_server
 
 HOME, MEMBER = "123456789012", "222233334444"  # the first is moto's
 ROLE = f"arn:aws:iam::{MEMBER}:role/KmsExporter"
@@ -83,12 +82,8 @@ def differences(ours, theirs, path=""):
 
 @pytest.fixture(scope="module")
 def moto_url():
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture
