@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httptools
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -114,7 +114,7 @@ class Wire:
         if request.stream_output or not isinstance(body, bytes | bytearray | None) or self._is_proxied(origin, url):
             return None
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        message = _head(str(request.method), target, parts.netloc, dict(request.headers)) + bytes(body or b"")
+        message = _head(str(request.method), target, host_of(parts), dict(request.headers)) + bytes(body or b"")
         connection = self._kept(origin) or self._connect(url, parts.scheme, parts.hostname or "", parts.port)
         try:
             answer, status, reusable = self._exchange(connection, message)
@@ -231,6 +231,12 @@ class Wire:
         if found is None:
             found = self._proxied[origin] = origin[0] in get_environ_proxies(url)
         return found
+
+
+def host_of(url: SplitResult) -> str:
+    """Return the `Host` that botocore has signed: in lower case, without the port that goes without saying."""
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
+    return host if url.port in {None, _PORTS.get(url.scheme)} else f"{host}:{url.port}"
 
 
 def _head(method: str, target: str, host: str, headers: Mapping[str, str | bytes]) -> bytes:

@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httptools
 import pytest
+from botocore.auth import _host_from_url
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import (
@@ -24,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.aws.clients import Clients
-from exporter.aws.wire import Wire
+from exporter.aws.wire import Wire, host_of
 from tests.support.certificates import Pair, address, authority
 from tests.support.waiting import until
 
@@ -216,6 +218,22 @@ class TestAnExchange:
         assert wire.send(request("kms.eu-west-1.amazonaws.com")) is None
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         assert ask(wire, server) == (200, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://kms.eu-west-1.amazonaws.com/", "kms.eu-west-1.amazonaws.com"),
+        ("https://KMS.example.org:443/", "kms.example.org"),
+        ("http://kms.example.org:80/", "kms.example.org"),
+        ("http://kms.example.org:443/", "kms.example.org:443"),
+        ("https://user:password@kms.example.org:8443/a", "kms.example.org:8443"),
+        ("http://[::1]:4566/", "[::1]:4566"),
+        ("http://[::1]/", "[::1]"),
+    ],
+)
+def test_the_host_is_the_one_that_botocore_signs(url: str, host: str) -> None:
+    assert host_of(urlsplit(url)) == host == _host_from_url(url)
 
 
 class TestConnections:
