@@ -31,7 +31,7 @@ class Clients:
             max_pool_connections=connections,
             # Retried by `exporter.aws.calls`, which knows the budget and holds no thread while it waits.
             retries={"total_max_attempts": 1, "mode": "standard"},
-            # A fixed string: botocore builds its default anew for every call, an eighth of a call's CPU time.
+            # A fixed string: botocore builds its default anew for every call (`benchmarks.pacing`).
             user_agent=f"kms-exporter/{exporter.__version__}",
         )
         self._wire = Wire(connect_timeout=connect_timeout, read_timeout=read_timeout)

@@ -1,4 +1,4 @@
-"""The HTTP beneath botocore: signed requests over connections that are kept, for half of the CPU time of a call.
+"""The HTTP beneath botocore: signed requests over connections that are kept. It takes a third off the CPU of a call.
 
 botocore asks `before-send` handlers for an answer before it sends a request itself (botocore/endpoint.py,
 `Endpoint._do_get_response`). Everything else of a call, from its endpoint and signature to reading the answer, stays
@@ -134,7 +134,7 @@ class Wire:
             self._keep(origin, connection)
         else:
             connection.close()
-        return AWSResponse(url, status, answer.headers, answer)  # type: ignore[arg-type]  # whatever a dict is made of
+        return AWSResponse(url, status, answer.headers, answer)  # type: ignore[arg-type]  # a dict is made of them, so pairs will do
 
     def close(self) -> None:
         """Close the connections that are kept, and the others once their answer has come."""

@@ -24,8 +24,9 @@ def ignore(_: object) -> None:
 class Workers:
     """Runs blocking functions on up to `count` threads, first come first served, for one event loop.
 
-    A thread that is awake goes on with what waits: that costs half the CPU time of waking another. One more is woken
-    when the wait is long, because what is asked answers slowly, or hangs.
+    A thread that is awake goes on with what waits: a request for which one was woken takes more CPU time than one in a
+    row (`python -m benchmarks.pacing`). One more is woken when the wait is long, because what is asked answers slowly,
+    or hangs.
 
     Not `concurrent.futures`: its threads are joined when the interpreter exits, and one that hangs in a socket would
     delay the exit of the process by the whole time-out. Daemon threads end with it.

@@ -110,7 +110,7 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
     _allow_open_files()
     web = settings.web
     service = Service(loaded, read, revision=_revision(), log=log)
-    security = Security(web.config_file, log, read=service.web_config_read) if web.config_file else None
+    security = Security(web.config_file, log, told=service.web_config_read) if web.config_file else None
 
     def listening(address: str) -> None:
         log.info("listening", address=address, telemetry_path=web.telemetry_path, tls=tls is not None)

@@ -58,7 +58,7 @@ class Peer:
 
     def rest(self, size: int = 1 << 20, pause: float = 0) -> bytes:
         """Return what comes until the connection is closed, taken in parts of `size`, with a pause before each."""
-        received = b""
+        received, self._received = self._received, b""
         with contextlib.suppress(ConnectionError):
             while part := self._socket.recv(size):
                 received += part

@@ -466,16 +466,17 @@ class TestTls:
     ) -> None:
         server = serving(sending(OK), tls())
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://{server.address}")
-        clients = Clients(connect_timeout=PATIENCE, read_timeout=PATIENCE, connections=1)
-        clients.sign_with(ReadOnlyCredentials("AKIDEXAMPLE", "secret", None))
+
+        def list_keys() -> int:
+            clients = Clients(connect_timeout=PATIENCE, read_timeout=PATIENCE, connections=1)
+            clients.sign_with(ReadOnlyCredentials("AKIDEXAMPLE", "secret", None))
+            with contextlib.closing(clients):
+                return int(clients.get("kms", "eu-west-1").list_keys()["ResponseMetadata"]["HTTPStatusCode"])
+
         with pytest.raises(SSLError):
-            clients.get("kms", "eu-west-1").list_keys()
-        clients.close()
+            list_keys()
         monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
-        clients = Clients(connect_timeout=PATIENCE, read_timeout=PATIENCE, connections=1)
-        clients.sign_with(ReadOnlyCredentials("AKIDEXAMPLE", "secret", None))
-        assert clients.get("kms", "eu-west-1").list_keys()["ResponseMetadata"]["HTTPStatusCode"] == 200
-        clients.close()
+        assert list_keys() == 200
 
     def test_one_that_nobody_vouches_for_gets_no_request(
         self, wire: Wire, serving: Callable[..., Server], tls: Callable[..., ssl.SSLContext]

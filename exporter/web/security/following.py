@@ -30,7 +30,7 @@ class Security:
         path: str,
         log: Log,
         *,
-        read: Callable[[bool], None] = lambda _: None,
+        told: Callable[[bool], None] = lambda _: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Read the web configuration in a file.
@@ -38,7 +38,7 @@ class Security:
         Args:
             path: the file.
             log: where changes are told.
-            read: called whenever the files have changed, with whether they can be used.
+            told: called whenever the files have changed, with whether they can be used.
             now: unix seconds, by the clock of the file system.
 
         Raises:
@@ -46,7 +46,7 @@ class Security:
         """
         self._path = path
         self._log = log
-        self._told = read
+        self._told = told
         self._now = now
         self._seen = _stamps([Path(path)])
         self._policy = self._read()
