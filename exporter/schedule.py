@@ -27,6 +27,7 @@ class _Entry:
         full_at: when the last full pass that succeeded was started; None as long as the next pass must be a full one.
         full_interval: how far apart full passes over this target are.
         share: of that interval, the part after which the next is due.
+        spread: whether it was told apart from those that began together with it.
     """
 
     due: float
@@ -36,6 +37,7 @@ class _Entry:
     started: float = 0.0
     failures: int = 0
     tried: bool = False
+    spread: bool = False
     running: bool = False
 
     def kind_at(self, now: float) -> PassKind:
@@ -123,24 +125,25 @@ class Schedule:
         if entry is None or not entry.running:
             return
         entry.running = False
+        first, entry.tried = not entry.tried, True
+        self._untried -= first
         if ok:
-            begun = entry.started if entry.tried else now - self._early()
+            begun = now if first else entry.started
+            if not entry.spread and not self._untried:  # as long as some are untried, none keeps them waiting
+                entry.spread, begun = True, begun - self._early()
             entry.due = max(begun + self._interval, now + SHORTEST_REST * self._interval)
             if kind is PassKind.FULL:
                 # The second full pass comes early by chance, so that targets that began together drift apart.
-                entry.share = 1.0 if entry.tried and not entry.failures else self._rng.uniform(0.5, 1.0)
+                entry.share = 1.0 if not first and not entry.failures else self._rng.uniform(0.5, 1.0)
                 entry.full_at = entry.started
             entry.failures = 0
         else:
             entry.failures += 1
             intervals = min(_LONGEST_BACKOFF, 2.0 ** (entry.failures - 1))
             entry.due = now + intervals * self._interval * self._rng.uniform(0.5, 1.0)
-        if not entry.tried:
-            entry.tried = True
-            self._untried -= 1
         heapq.heappush(self._heap, (entry.due, target))
 
     def _early(self) -> float:
-        """Return by how much the second pass over a target comes early, so that they are spread from then on."""
+        """Return by how much one pass over a target comes early, so that they are spread from then on."""
         room = (1 - SHORTEST_REST) * self._interval
         return self._rng.uniform(0, min(room, _APART * (len(self._entries) - 1)))

@@ -89,6 +89,25 @@ class TestIntervals:
         assert set(by_sixth) == set(range(6))
         assert max(by_sixth.values()) <= count / 2
 
+    def test_no_second_pass_comes_early_while_a_first_one_is_still_to_end(self) -> None:
+        schedule = new_schedule(*(targets := fleet(100)))
+        schedule.take(INTERVAL)
+        for at, target in enumerate(targets[:-1]):
+            schedule.done(target, FULL, ok=True, now=100.0 + at)
+        assert schedule.next_due() == 100.0 + INTERVAL
+        begun = [schedule.take(100.0 + at + INTERVAL) for at in range(99)]
+        assert [[target for target, _ in at_once] for at_once in begun] == [[target] for target in targets[:-1]]
+
+    def test_each_target_comes_early_once(self) -> None:
+        schedule = new_schedule(*(targets := fleet(100)))
+        begun: dict[Target, list[float]] = {target: [] for target in targets}
+        for at, target, _ in passes(schedule, until=20 * INTERVAL):
+            begun[target].append(at)
+        for starts_of_one in begun.values():
+            apart = [later - earlier for earlier, later in pairwise(starts_of_one)]
+            assert sum(rest < INTERVAL - 1 for rest in apart) <= 1
+            assert apart[2:] == pytest.approx([INTERVAL] * len(apart[2:]))
+
     def test_so_are_those_that_appear_one_after_the_other(self) -> None:
         schedule, targets = new_schedule(), fleet(300)
         for number in range(len(targets)):
