@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from exporter.aws import kms, tagging
-from exporter.aws.calls import Access, Calls
+from exporter.aws.calls import Access, Calls, Outcomes
 from exporter.errors import TargetError
 from exporter.model import Key, Keys, Pass, PassKind, Unreadable
 
 _SHORTEST_DEADLINE: Final = 120.0
+_MANY: Final = 5000
+"""Keys from which on a full pass does not wait for all pages of aliases: they take longer than it takes to describe the
+AWS managed keys, one or two for each service of AWS, that only their aliases tell apart."""
 _NOT_FOUND: Final = "NotFoundException"
 _DENIED: Final = "AccessDeniedException"
 
@@ -107,19 +110,21 @@ class _Sweep:
 
     async def full(self) -> Pass:
         """Describe every customer managed key, those first that matter most should the pass be cut short."""
-        aws_managed: frozenset[str] | None = None
-        aliases: kms.Aliases = {}
-        try:
-            found = await kms.list_aliases(self.calls, self.access, deadline=self._half_time())
-        except TargetError as error:
-            # Keys are described all the same; new AWS managed ones can't be told apart until they have been.
-            self.errors.append(error)
+        wanted = sorted(self.listed, key=self._rank)
+        if len(wanted) < _MANY:
+            aliases = await self._all_aliases()
+            spared = self._aws_managed(aliases)
+            described = await self._describe(key_id for key_id in wanted if key_id not in spared)
         else:
-            aliases = dict.fromkeys(self.listed, ()) | found
-            aws_managed = self._spared(aliases)
-        spared = self.before.aws_managed if aws_managed is None else aws_managed
-        wanted = sorted(self.listed.keys() - spared, key=self._rank)
-        return await self._describe(PassKind.FULL, wanted, aliases, aws_managed)
+            async with asyncio.TaskGroup() as group:
+                listing = group.create_task(self._all_aliases())
+                describing = group.create_task(self._describe(wanted))
+            aliases, described = listing.result(), describing.result()
+            spared = self._aws_managed(aliases)
+            for key_id in spared:
+                described.answers.pop(key_id, None)
+                described.failures.pop(key_id, None)
+        return await self._result(PassKind.FULL, described, aliases or {}, None if aliases is None else spared)
 
     async def named(self, key_ids: Collection[str]) -> Pass:
         """Describe `key_ids`; one that is known and of which KMS says that it does not exist is gone.
@@ -159,8 +164,9 @@ class _Sweep:
         wanted = self.to_be_watched()
         wanted |= dict.fromkeys(key_id for key_id in suspects if key_id in before.by_id and key_id in self.listed)
         wanted |= dict.fromkeys(key_id for key_id in new if key_id not in aws_managed)
-        return await self._describe(
-            PassKind.CHANGES, wanted, found.answers, before.aws_managed | aws_managed if new else None
+        described = await self._describe(wanted)
+        return await self._result(
+            PassKind.CHANGES, described, found.answers, before.aws_managed | aws_managed if new else None
         )
 
     def to_be_watched(self) -> dict[str, None]:
@@ -176,17 +182,39 @@ class _Sweep:
             if why.reason != _DENIED and key_id in known and key_id in self.listed
         )
 
-    async def _describe(
-        self, kind: PassKind, wanted: Iterable[str], aliases: kms.Aliases, aws_managed: frozenset[str] | None
+    async def _all_aliases(self) -> kms.Aliases | None:
+        """Return the aliases of every key that is listed; None where they can't be read."""
+        try:
+            found = await kms.list_aliases(self.calls, self.access, deadline=self._half_time())
+        except TargetError as error:
+            # Keys are described all the same; new AWS managed ones can't be told apart until they have been.
+            self.errors.append(error)
+            return None
+        return dict.fromkeys(self.listed, ()) | found
+
+    def _aws_managed(self, aliases: kms.Aliases | None) -> frozenset[str]:
+        return self.before.aws_managed if aliases is None else self._spared(aliases)
+
+    async def _describe(self, wanted: Iterable[str]) -> Outcomes[str, Key]:
+        # Absence from the list alone is no proof: a known key is asked for by its id before it is called gone.
+        return await kms.describe_keys(
+            self.calls, self.access, [*self._vanished(), *wanted], self.before.by_id, deadline=self.deadline
+        )
+
+    def _vanished(self) -> Collection[str]:
+        """Return the known keys that are not listed."""
+        return self.before.by_id.keys() - self.listed.keys()
+
+    async def _result(
+        self,
+        kind: PassKind,
+        described: Outcomes[str, Key],
+        aliases: kms.Aliases,
+        aws_managed: frozenset[str] | None,
     ) -> Pass:
         before = self.before.by_id
-        # Absence from the list alone is no proof: a known key is asked for by its id before it is called gone.
-        vanished = before.keys() - self.listed.keys()
-        described = await kms.describe_keys(
-            self.calls, self.access, [*vanished, *wanted], before, deadline=self.deadline
-        )
         tags = await self._read_tags(kind, described.answers.values())
-        gone = {key_id for key_id in vanished if _says_not_found(described.failures.get(key_id))}
+        gone = {key_id for key_id in self._vanished() if _says_not_found(described.failures.get(key_id))}
         never_read = self.unreadable.keys() - before.keys() - self.listed.keys()
         failures = {key_id: error for key_id, error in described.failures.items() if key_id not in gone}
         return Pass(
@@ -233,6 +261,8 @@ class _Sweep:
         return key_id not in self.before.by_id and key_id not in self.before.aws_managed and may_answer
 
     def _rank(self, key_id: str) -> int:
+        if key_id in self.before.aws_managed:
+            return 3
         key = self.before.by_id.get(key_id)
         if key is None:
             return 1

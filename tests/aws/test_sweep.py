@@ -1,6 +1,7 @@
 """A pass over a target: what it asks for, to the request, and what it concludes."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -156,6 +157,54 @@ class TestFullPass:
         sweeper = Sweeper(calls=watched.lab.calls(concurrency=1), request_rate=1.0, tags=())
         watched.lab.run(sweeper.sweep(watched.lab.home(), PassKind.FULL, watched.keys, {}))
         assert order[:2] == [old[20], new]
+
+    def test_many_keys_are_described_while_their_aliases_are_listed(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("exporter.aws.sweep._MANY", 25)
+        own = {watched.vault.create_key(alias=f"alias/{number:03}").key_id for number in range(230)}
+        managed = {watched.vault.create_key(manager="AWS", alias=f"alias/aws/{name}").key_id for name in ("ebs", "s3")}
+        order: list[str] = []
+
+        def note(what: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+            return lambda answer: order.append(what) or answer  # type: ignore[func-returns-value]
+
+        watched.lab.faults.change(note("aliases"), operation="ListAliases")
+        watched.lab.faults.change(note("key"), operation="DescribeKey")
+        watched.full()
+        assert order.index("key") < len(order) - 1 - order[::-1].index("aliases"), (
+            "no page waits for the last of the other"
+        )
+        assert watched.keys.by_id.keys() == own
+        assert all(len(key.aliases) == 1 for key in watched.keys.by_id.values())
+        assert watched.keys.aws_managed == managed
+        assert watched.asked == {"ListKeys": 1, "ListAliases": 3, "DescribeKey": 232}
+
+    def test_of_many_keys_those_that_aws_manages_are_never_unreadable(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("exporter.aws.sweep._MANY", 2)
+        own = watched.vault.create_key().key_id
+        managed = watched.vault.create_key(manager="AWS", alias="alias/aws/ebs", denied={"DescribeKey"}).key_id
+        for _ in range(2):
+            result = watched.full()
+            assert (result.unreadable, errors(result)) == ({}, set())
+            assert watched.keys.by_id.keys() == {own}
+            assert watched.keys.aws_managed == {managed}
+
+    def test_without_aliases_many_keys_are_described_all_the_same(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("exporter.aws.sweep._MANY", 2)
+        own = watched.vault.create_key(alias="alias/own").key_id
+        managed = watched.vault.create_key(manager="AWS", alias="alias/aws/ebs").key_id
+        watched.full()
+        watched.lab.faults.deny(operation="ListAliases")
+        watched.vault.schedule_deletion(own)
+        assert errors(watched.full()) == {("ListAliases", "AccessDeniedException")}
+        assert watched.keys.by_id[own].pending
+        assert watched.keys.by_id[own].aliases == ("alias/own",)
+        assert watched.keys.aws_managed == {managed}
 
     def test_a_changes_pass_with_nothing_known_is_a_full_one(self, watched: Watched) -> None:
         for number in range(25):
