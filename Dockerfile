@@ -2,7 +2,7 @@
 # The image of kms-exporter; scripts/image builds it for several platforms. Nothing in it depends on the platform: every
 # dependency is a wheel, and requirements/*.txt hold the hashes of the wheels for each.
 #
-# For a release name the base by digest: --build-arg BASE=python@sha256:...
+# The base can be named by its digest: --build-arg BASE=python@sha256:... A release's provenance tells that of its base.
 ARG BASE=python:3.13-slim-trixie
 
 FROM ${BASE} AS build

@@ -9,7 +9,7 @@ JOBS ?= 4
 help: ## Say what there is to run
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
 
-$(VENV)/runtime: requirements/runtime.txt pyproject.toml
+$(VENV)/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt
@@ -29,7 +29,7 @@ demo: $(VENV)/runtime ## Watch an emulated AWS on this machine
 	$(BIN)/kms-exporter demo $(ARGS)
 
 .PHONY: components
-components: ## Install the servers and the browser that the tests use (Debian, root)
+components: ## Install the real programs that the tests use (Debian, root)
 	scripts/components
 
 .PHONY: test

@@ -11,7 +11,7 @@ from fnmatch import translate
 from math import inf
 from typing import TYPE_CHECKING, Final, Self
 
-from exporter.model import Evidence, Key, Keys, Snapshot, Target
+from exporter.model import HOME, Evidence, Key, Keys, Snapshot, Target
 
 if TYPE_CHECKING:
     from exporter.settings import Settings
@@ -76,10 +76,14 @@ class Rule:
 class Acknowledgements:
     """Everything that declares deletions intended."""
 
-    def __init__(self, rules: Sequence[Rule] = (), tag: str = "") -> None:
-        """Let `rules` of the configuration and the tag named `tag` (`""`: none) declare."""
+    def __init__(self, rules: Sequence[Rule] = (), tag: str = "", *, sharded: bool = False) -> None:
+        """Let `rules` of the configuration and the tag named `tag` (`""`: none) declare.
+
+        Who is `sharded` knows some of the targets, and the keys that a rule is about may be in others.
+        """
         self._rules = tuple(rules)
         self._tag = tag
+        self._sharded = sharded
 
     @classmethod
     def of(cls, settings: "Settings") -> Self:
@@ -101,6 +105,7 @@ class Acknowledgements:
                 for declared in settings.deletions.acknowledgements
             ],
             settings.deletions.acknowledgement_tag,
+            sharded=settings.shard.total > 1,
         )
 
     def of_key(self, target: Target, key: Key, evidence: Evidence | None) -> Acknowledgement | None:
@@ -114,8 +119,11 @@ class Acknowledgements:
     def unmatched(self, snapshot: Snapshot) -> tuple[Rule, ...]:
         """Return the rules that are about no key that is known: typing errors, or keys that are gone.
 
-        A rule is only told of when every target that it covers was read: what was not read may hold its key.
+        A rule is only told of when every target that it covers was read, and no account that it covers is missing
+        because it could not be entered or listed: what was not read may hold its key. A shard can't tell.
         """
+        if self._sharded:
+            return ()
         return tuple(rule for rule in self._rules if not _may_match(rule, snapshot))
 
 
@@ -123,11 +131,12 @@ def read_approval(value: str, *, source: str) -> Iterable[Acknowledgement]:
     """Read the value of the acknowledgement tag: a reason, in which `until=`, `ticket=` and `by=` are understood.
 
     `until` is the last day (UTC) on which it counts. Where it is no day, nothing is declared: who wrote it wanted an
-    end, and an end that nobody can read must not mean "never". Neither do `false`, `no` and an empty value approve.
+    end, and an end that nobody can read must not mean "never". Neither do `false`, `no` and an empty value approve,
+    whoever says so and under whatever ticket.
     """
     parts = dict(_PART.findall(value))
     reason = " ".join(_PART.sub("", value).split())
-    if not parts and reason.lower() in _NO:
+    if reason.lower() in _NO and (reason or not parts):
         return ()
     until = inf
     if "until" in parts:
@@ -154,7 +163,14 @@ def _may_match(rule: Rule, snapshot: Snapshot) -> bool:
     covered = [state for state in snapshot.targets if rule.covers(state.target)]
     unread = any(state.keys is None or not state.keys.complete for state in covered)
     known = any(_matches_any(rule, state.keys) for state in covered if state.keys is not None)
-    return unread or known or not snapshot.targets
+    return unread or known or not snapshot.targets or _may_lack_targets(rule, snapshot)
+
+
+def _may_lack_targets(rule: Rule, snapshot: Snapshot) -> bool:
+    """Whether targets that a rule covers may be unknown, since an account, or the organization, could not be asked."""
+    missing = snapshot.account_errors.keys() - {state.target.account_id for state in snapshot.targets}
+    concerned = missing if not rule.account_id else missing & {rule.account_id, HOME}
+    return bool(concerned) or snapshot.organization is False
 
 
 def _matches_any(rule: Rule, keys: Keys) -> bool:

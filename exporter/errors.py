@@ -14,10 +14,6 @@ class ConfigError(ExporterError):
     """The configuration can't be used; the text names the option, its value, its source and what is accepted."""
 
 
-class CredentialsError(ExporterError):
-    """No AWS credentials could be had for an account."""
-
-
 class TargetError(ExporterError):
     """A call on behalf of a target failed, after the retries that could have helped.
 

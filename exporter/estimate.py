@@ -20,6 +20,7 @@ from exporter.aws.dossier import HOUR
 from exporter.aws.grants import LIST_GRANTS
 from exporter.aws.history import LOOK_EVERY
 from exporter.aws.identities import ASSUME_ROLE, RENEW_BEFORE
+from exporter.aws.sweep import MANY
 from exporter.aws.trail import OTHERS_EVERY
 from exporter.aws.usage import GET_KEY_LAST_USAGE
 from exporter.fleet import Fleet, Holding
@@ -169,7 +170,9 @@ class _Target:
         self.holding = holding
         self._settings = settings
         self._mode = mode
-        self._described = holding.keys + (holding.aws_managed if settings.keys.export == "all" else 0)
+        self._many = mode is not Mode.NAIVE and holding.keys + holding.aws_managed >= MANY
+        describes_all = self._many or settings.keys.export == "all"
+        self._described = holding.keys + (holding.aws_managed if describes_all else 0)
         self._key_pages = _pages(holding.keys + holding.aws_managed, kms.KEYS_A_PAGE)
         self._alias_pages = 0 if mode is Mode.NAIVE else _pages(holding.aliases, kms.ALIASES_A_PAGE)
         full_interval = {
@@ -239,7 +242,10 @@ class _Target:
     def _seconds(self, described: int, alias_pages: int) -> float:
         """Return how long a pass takes within the budget of each operation."""
         asked = ((kms.LIST_KEYS, self._key_pages), (kms.LIST_ALIASES, alias_pages), (kms.DESCRIBE_KEY, described))
-        return sum(times / (operation.quota * self._settings.aws.request_rate) for operation, times in asked)
+        lists, aliases, describes = (
+            times / (operation.quota * self._settings.aws.request_rate) for operation, times in asked
+        )
+        return lists + (max(aliases, describes) if self._many else aliases + describes)
 
     def _apart(self, seconds: float) -> float:
         """Return the time from the start of a pass that lasts so long to the next, as `Schedule.done` has it."""

@@ -96,6 +96,10 @@ class Following:
         early = 0.0 if target in self._listed_at else self._rng.uniform(0, self._settings.refresh.fallback_interval)
         self._listed_at[target] = at - early
 
+    def described(self, target: Target, at: float) -> None:
+        """Take note that all keys of a target were described in a pass that began then."""
+        self._trail.described(target, at)
+
     def can_rely_on_events(self, state: TargetState) -> bool:
         """Whether a pass may do without the list of keys, which costs as much as everything else in it.
 

@@ -359,6 +359,7 @@ def _merged(state: TargetState, result: Pass, now: float) -> tuple[Keys, tuple[T
         cancelled_at=_without(cancelled_at, leaving),
         tombstones=frozen(tombstones),
         evidence=_still_true(before.evidence, transitions, leaving),
+        complete=before.complete,
     )
     return keys, tuple(transitions)
 

@@ -77,7 +77,7 @@ def start_logging(*, level: str, form: str, stream: IO[str] | None = None) -> Lo
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # Libraries write about each request, headers included, at debug level: not even a search for a fault needs a token.
-    for library in ("boto3", "botocore", "urllib3", "asyncio", "uvicorn"):
+    for library in ("boto3", "botocore", "urllib3", "asyncio"):
         logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
     # Its warnings are about requests that are none: whoever reaches the port could fill the log with them.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 PENDING_STATES: Final = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 """The states that end in the key's destruction unless someone cancels (KMS API, `KeyState`)."""
 
+HOME: Final = "home"
+"""Stands for the id of the home account while AWS has not told it."""
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -240,7 +243,7 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A key that is listed but could not be described.
+    """A key that is listed, or that an event named, but could not be described.
 
     Attributes:
         reason: AWS error code, `timeout`, `connection` or `invalid_response`.

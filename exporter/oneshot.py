@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 from exporter.aws.caller import Caller, who_am_i
 from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
-from exporter.aws.discovery import HOME, Watch
+from exporter.aws.discovery import Watch
 from exporter.aws.identities import RoleIdentity
 from exporter.errors import TargetError
 from exporter.inventory import Inventory
 from exporter.log import Log
-from exporter.model import PassKind, Snapshot, Target, TargetState, frozen
+from exporter.model import HOME, PassKind, Snapshot, Target, TargetState, frozen
 
 if TYPE_CHECKING:
     from exporter.settings import Settings

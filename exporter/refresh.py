@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
-from exporter.aws.discovery import HOME, Watch
+from exporter.aws.discovery import Watch
 from exporter.aws.queue import Queue
+from exporter.aws.sweep import Notice
 from exporter.aws.trail import Look
 from exporter.cross_check import CrossCheck
 from exporter.errors import TargetError
@@ -19,7 +20,7 @@ from exporter.eventlog import EventLog
 from exporter.following import Following
 from exporter.inventory import Inventory
 from exporter.log import Log
-from exporter.model import Pass, PassKind, Target, TargetState, without
+from exporter.model import HOME, Pass, PassKind, Target, TargetState, without
 from exporter.queue_reader import QueueReader
 from exporter.queue_reader import Telemetry as QueueTelemetry
 from exporter.schedule import Schedule
@@ -224,6 +225,14 @@ class Refresher:
             now = self._monotonic()
             self._schedule.done(target, kind, ok=ok, now=now)
             self._telemetry.pass_ended(kind, now - started)
+            self._log.debug(
+                "pass_ended",
+                account_id=target.account_id,
+                region=target.region,
+                mode=kind,
+                seconds=round(now - started, 3),
+                up=ok,
+            )
             self._succeeded = self._succeeded or ok
             self._look_whether_ready()
             if (next_due := self._schedule.next_due()) is not None and next_due < self._sleeps_until:
@@ -252,10 +261,12 @@ class Refresher:
             return None
         awaited: asyncio.Future[Look] = asyncio.get_running_loop().create_future()
         self._start(self._follow(access, self._following, awaited))
-        try:
-            return await asyncio.wait_for(awaited, _PATIENCE)
-        except TimeoutError:
-            return None
+        # Not `wait_for`: a look that ends in the very moment that it gives up would be lost, with all that it names.
+        await asyncio.wait([awaited], timeout=_PATIENCE)
+        if awaited.done():
+            return awaited.result()
+        awaited.cancel()
+        return None
 
     def access(self, target: Target) -> Access | None:
         """Return how a target that this process watches is asked; None where it does not, or can't."""
@@ -275,13 +286,14 @@ class Refresher:
             return key_ids  # a full pass is about to describe them with all others
         self._following.suspect(target, key_ids)
         result = await self._connection.sweeper.look_at(access, key_ids, before.keys)
+        answered = result.read.keys() | result.gone
         if target in self._overtaken:
-            self._overtaken[target].update(key_ids)
+            self._overtaken[target] |= answered
         self._telemetry.pass_ended(result.kind, self._monotonic() - now)
         self._take_in(target, result)
         self._start_inquiry(access)
         if result.ended_by is not None:
-            return set(key_ids) - result.read.keys() - result.gone
+            return set(key_ids) - answered
         return result.unreadable.keys()
 
     def _start_inquiry(self, access: Access) -> None:
@@ -335,8 +347,13 @@ class Refresher:
         """Make one pass and take in what it found; return whether it succeeded."""
         target = access.target
         overtaken = self._overtaken[target] = set()
+
+        def notice(found: Pass) -> None:
+            self._take_in(target, without(found, overtaken))
+            self._start_inquiry(access)
+
         try:
-            result = await self._ask(access, kind, before)
+            result = await self._ask(access, kind, before, notice)
         except TargetError as error:
             self._inventory.fail(target, error)
         except Exception as error:  # noqa: BLE001 - a fault of ours costs one pass, and is told as that
@@ -353,7 +370,7 @@ class Refresher:
         self._eventlog.passed(before, after)
         return bool(after.up)
 
-    async def _ask(self, access: Access, kind: PassKind, before: TargetState) -> Pass:
+    async def _ask(self, access: Access, kind: PassKind, before: TargetState, notice: Notice) -> Pass:
         """Ask AWS what there is; for changes, CloudTrail alone as long as it can be read and the list of keys is young.
 
         Raises:
@@ -362,15 +379,20 @@ class Refresher:
         target, sweeper, following = access.target, self._connection.sweeper, self._following
         if kind is PassKind.CHANGES and before.keys is not None and following.can_rely_on_events(before):
             look = await self._look_in_time(access)
+            if look is not None:
+                following.suspect(target, look.named)  # also where it failed: what it has read, it names once
             if look is not None and not look.reason:
-                following.suspect(target, look.named)
-                return await sweeper.changes_named(access, following.suspects(target), before.keys, before.unreadable)
+                suspects = following.suspects(target)
+                return await sweeper.changes_named(access, suspects, before.keys, before.unreadable, noticed=notice)
         else:
             self._start_following(access)
         began = self._monotonic()
-        result = await sweeper.sweep(access, kind, before.keys, before.unreadable, following.suspects(target))
+        suspects = following.suspects(target)
+        result = await sweeper.sweep(access, kind, before.keys, before.unreadable, suspects, noticed=notice)
         if result.ended_by is None:
             following.listed(target, began)
+            if result.kind is PassKind.FULL:
+                following.described(target, began)
         return result
 
     def _take_in(self, target: Target, result: Pass) -> None:

@@ -97,7 +97,7 @@ class Schedule:
             due, target = heapq.heappop(self._heap)
             entry = self._entries.get(target)
             if entry is None or entry.running or entry.due != due:
-                continue  # forgotten, or moved since it was put in the heap
+                continue  # forgotten since it was put in the heap, and perhaps watched again
             entry.running = True
             entry.started = due  # not now: that passes start a moment late must not add up
             passes.append((target, entry.kind_at(now)))
@@ -107,13 +107,6 @@ class Schedule:
         """Let full passes over `target` be so far apart; a shorter time may make the next one due at once."""
         if (entry := self._entries.get(target)) is not None:
             entry.full_interval = seconds
-
-    def hurry(self, target: Target, now: float) -> None:
-        """Make the next pass over `target` due now."""
-        entry = self._entries.get(target)
-        if entry is not None and not entry.running and entry.due > now:
-            entry.due = now
-            heapq.heappush(self._heap, (now, target))
 
     def next_due(self) -> float | None:
         """Return when `take` may next have something, None when nothing waits."""
@@ -139,7 +132,8 @@ class Schedule:
             entry.failures = 0
         else:
             entry.failures += 1
-            intervals = min(_LONGEST_BACKOFF, 2.0 ** (entry.failures - 1))
+            # The power is bounded too: after a day of failures it would be more than a float can be.
+            intervals = min(_LONGEST_BACKOFF, 2.0 ** min(entry.failures - 1, 16))
             entry.due = now + intervals * self._interval * self._rng.uniform(0.5, 1.0)
         heapq.heappush(self._heap, (entry.due, target))
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Pl
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-PASS_MODES: Final = ("full", "changes", "named")
+from exporter.model import PassKind
 
 # A KMS request takes 5-50 ms, a throttled one with its retries seconds. Few buckets: every scrape tells all of them.
 _REQUEST_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
@@ -143,12 +143,13 @@ class Telemetry:
             ("mode",),
             _PASS_SECONDS,
         )
-        for mode in PASS_MODES:
+        for mode in PassKind:
             self._pass_seconds.add(mode)
         self._changes = self._add(
             Counter,
             "kms_exporter_change_events_total",
-            "Changes of keys, by where they were noticed and what happened.",
+            "Changes of keys that were found by asking for keys (source sweep), and events that named keys (sources "
+            "cloudtrail and sqs), by what happened: one change may be counted by each source.",
             ("source", "event"),
         )
         self._targets = self._add(
@@ -166,7 +167,7 @@ class Telemetry:
         self._unmatched = self._add(
             Gauge,
             "kms_exporter_acknowledgements_unmatched",
-            "Acknowledgements of the configuration that are about no key that is known.",
+            "Acknowledgements of the configuration that are about no known key; 0 in a shard, which can't tell.",
         )
         self._interval = self._add(
             Gauge, "kms_exporter_refresh_interval_seconds", "Time between two passes over a target, as configured."
@@ -219,7 +220,7 @@ class Telemetry:
         self._throttles.labels(service, operation).inc()
 
     def pass_ended(self, mode: str, seconds: float) -> None:
-        """Count a pass over a target, `full` or `changes`, that took `seconds`, whether it succeeded or not."""
+        """Count a pass over a target, of a `PassKind`, that took `seconds`, whether it succeeded or not."""
         self._pass_seconds.observe(seconds, mode)
 
     def expect_changes(self, source: str, events: Iterable[str]) -> None:
@@ -228,7 +229,7 @@ class Telemetry:
             self._changes.labels(source, event)
 
     def change(self, source: str, event: str) -> None:
-        """Count a change of a key."""
+        """Count a change of a key, or an event that named one."""
         self._changes.labels(source, event).inc()
 
     def reloaded(self, at: float) -> None:

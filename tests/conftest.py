@@ -1,12 +1,18 @@
-"""Which tests one process runs when several share the work (`pytest -n`)."""
+"""What holds for all tests: patience, and which of them one process runs when several share the work (`pytest -n`)."""
 
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
+
+# As Hypothesis itself has it where CI is set: no test fails because the machine was slow.
+settings.register_profile(
+    "default", settings.get_profile("default"), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 TOGETHER: Final = frozenset({"compat", "dashboards", "examples", "helm", "image"})
 """Folders whose tests build something once that is dear: an image, recorded data, environments, programs fetched."""

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -13,7 +13,7 @@ from botocore.credentials import ReadOnlyCredentials
 from exporter.aws.budget import Lane, Pace
 from exporter.aws.clients import Clients
 from exporter.aws.failures import Failure, Remedy, Scope, understand
-from exporter.aws.workers import Workers
+from exporter.aws.workers import Workers, ignore
 from exporter.errors import TargetError
 from exporter.model import Target
 
@@ -108,6 +108,7 @@ class _Job(Generic[Item, Answer]):
     access: Access
     operation: Operation
     request: Callable[[Any, Item], Answer]
+    arrived: Callable[[Mapping[Item, Answer]], object]
     queue: deque[Item]
     pace: Pace
     lane: Lane
@@ -177,17 +178,18 @@ class Calls:
         request: Callable[[Any, Item], Answer],
         *,
         deadline: float,
+        arrived: Callable[[Mapping[Item, Answer]], object] = ignore,
     ) -> Outcomes[Item, Answer]:
         """Send one request for each of `items`, in their order as far as concurrency lets them.
 
-        `request` runs in another thread. Never raises TargetError: what failed is told in the outcomes, and what was
-        answered before is in them too.
+        `request` runs in another thread, `arrived` in the loop, with a few answers at a time as they come. Never raises
+        TargetError: what failed is told in the outcomes, and what was answered before is in them too.
         """
         queue = deque(items)
         if not queue:
             return Outcomes()
         pace, lane = self._pace(access.target, operation), self._lane(operation, access)
-        job = _Job(access, operation, request, queue, pace, lane)
+        job = _Job(access, operation, request, arrived, queue, pace, lane)
         hands = min(self._concurrency, -(-len(queue) // _AT_ONCE))
         try:
             async with asyncio.timeout_at(deadline):
@@ -213,9 +215,10 @@ class Calls:
                 job.outcomes.ended_by = error
                 return
             answers, failure = await self._send(job, credentials, items)
-            job.outcomes.answers.update(answers)
             if answers:
+                job.outcomes.answers.update(answers)
                 job.pace.accepted()  # before the refusal that may have followed
+                job.arrived(answers)
             if failure is not None:
                 await self._cope(job, failure, credentials, items[len(answers) :])
 

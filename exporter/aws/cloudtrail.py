@@ -62,12 +62,12 @@ class Page:
     """Some events, newest first.
 
     Attributes:
-        unreadable: how many more there were that could not be read, and may have been anything.
+        unreadable: the names of those that could not be read beside, `""` for one of which not even that could be.
         token: where the next page begins; None on the last.
     """
 
     events: tuple[Event, ...]
-    unreadable: int = 0
+    unreadable: tuple[str, ...] = ()
     token: str | None = None
 
 
@@ -115,8 +115,9 @@ def _one_page(query: Query, token: str, cloudtrail: _CloudTrailClient) -> Page:
     if following is not None and following == token:
         raise ValueError("the next page is the same page again")
     entries = answer["Events"]
-    events = tuple(event for entry in entries if (event := _try_event(entry, query.principals)) is not None)
-    return Page(events, len(entries) - len(events), following)
+    read = [(entry, _try_event(entry, query.principals)) for entry in entries]
+    events = tuple(event for _, event in read if event is not None)
+    return Page(events, tuple(_name_of(entry) for entry, event in read if event is None), following)
 
 
 def _try_event(entry: Mapping[str, Any], principals: bool) -> Event | None:
@@ -125,6 +126,12 @@ def _try_event(entry: Mapping[str, Any], principals: bool) -> Event | None:
         return read_event(entry["CloudTrailEvent"], principals=principals)
     except (LookupError, TypeError, ValueError, RecursionError):
         return None
+
+
+def _name_of(entry: object) -> str:
+    """Return what an event is called beside its record; `""` where nothing tells."""
+    name = entry.get("EventName") if isinstance(entry, Mapping) else None
+    return name if isinstance(name, str) else ""
 
 
 def read_event(content: str, *, principals: bool = True) -> Event:

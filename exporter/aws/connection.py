@@ -12,14 +12,14 @@ from botocore.exceptions import BotoCoreError
 from exporter.aws.calls import Access, Calls, Telemetry
 from exporter.aws.clients import Clients
 from exporter.aws.config import Aggregator
-from exporter.aws.discovery import HOME, Discovery, Memory
+from exporter.aws.discovery import Discovery, Memory
 from exporter.aws.identities import HomeIdentity
 from exporter.aws.investigation import Investigator
 from exporter.aws.queue import POLL, Queue, owner_of, region_of
 from exporter.aws.sweep import Sweeper
 from exporter.aws.trail import Trail
 from exporter.aws.workers import Workers
-from exporter.model import Target
+from exporter.model import HOME, Target
 
 if TYPE_CHECKING:
     from exporter.settings import Settings

@@ -57,7 +57,7 @@ class Uses:
         since: only events from then on count.
         looked_until: up to when was looked; None before the first look.
         unread_until: up to when is left to be read of what the first look had no time for; None for nothing.
-        skipped: whether there were so many events at once that some will never be read.
+        skipped: whether some events will never be read: there were too many at once, or it can't be told what they are.
         counted: event id to its time, for events that may be found again.
     """
 

@@ -10,7 +10,7 @@ from exporter.aws.calls import Access, Calls, Identity, Operation
 from exporter.aws.identities import RoleIdentity
 from exporter.aws.reading import as_account_id, text
 from exporter.errors import TargetError
-from exporter.model import Target, frozen
+from exporter.model import HOME, Target, frozen
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -25,9 +25,6 @@ DESCRIBE_REGIONS: Final = Operation("ec2", "DescribeRegions", quota=20)
 """https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html"""
 LIST_ACCOUNTS: Final = Operation("organizations", "ListAccounts", quota=8)
 """https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html"""
-
-HOME: Final = "home"
-"""Stands for the id of the home account while AWS has not told it."""
 
 T = TypeVar("T")
 
@@ -70,6 +67,7 @@ class Memory:
         home_error: what stood in the way when it was last asked for, `""` for nothing.
         organization: account id to name of every active account of the organization.
         regions: account id to its enabled regions.
+        watched: account id to the regions that were watched in it, which need not be all, nor found out.
         account_errors: account id to what stood in the way when it was last prepared, `""` for nothing.
         organization_error: the same for the list of accounts; None before it was asked.
     """
@@ -78,6 +76,7 @@ class Memory:
     home_error: str = ""
     organization: dict[str, str] = field(default_factory=dict)
     regions: dict[str, Regions] = field(default_factory=dict)
+    watched: dict[str, list[str]] = field(default_factory=dict)
     account_errors: dict[str, str] = field(default_factory=dict)
     organization_error: str | None = None
 
@@ -157,6 +156,9 @@ class Discovery:
             for region in self._regions_of(account):
                 target = Target(account.account_id, region)
                 accesses.setdefault(target, Access(target, account.identity, self._name(account)))
+        self._known.watched = {}
+        for target in accesses:
+            self._known.watched.setdefault(target.account_id, []).append(target.region)
         organization_error = self._known.organization_error if self._settings.organization.enabled else None
         return Watch(accesses, self._account_errors(accounts), organization_error)
 
@@ -210,7 +212,8 @@ class Discovery:
 
     def _regions_of(self, account: _Account) -> Iterable[str]:
         known = self._known.regions.get(account.account_id)
-        return self._named_regions(account) or (known.names if known else ())
+        found: Iterable[str] = known.names if known else self._known.watched.get(account.account_id, ())
+        return self._named_regions(account) or found
 
     async def _prepare(self, account: _Account) -> None:
         """Make sure that the account lets us in and that its regions are known."""

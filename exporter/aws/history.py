@@ -6,7 +6,7 @@ from math import floor, inf
 from typing import Final
 
 from exporter.aws.cloudtrail import OVERLAP, REACH, Event, Query, look_up
-from exporter.aws.denied import Uses, is_denied_use
+from exporter.aws.denied import CRYPTOGRAPHIC, Uses, is_denied_use
 from exporter.aws.dossier import HOUR, Case
 from exporter.aws.inquiry import Inquiry
 from exporter.errors import TargetError
@@ -51,7 +51,7 @@ async def _find_schedulings(inquiry: Inquiry) -> None:
     try:
         async with aclosing(look_up(inquiry.calls, inquiry.access, query, deadline=inquiry.deadline())) as pages:
             async for page in pages:
-                doubtful = doubtful or page.unreadable > 0
+                doubtful = doubtful or bool(page.unreadable)
                 _explain(inquiry, by_name, page.events)
                 if all(case.explained for case in cases):
                     return
@@ -66,7 +66,8 @@ async def _find_schedulings(inquiry: Inquiry) -> None:
 def _search_from(case: Case, now: float) -> float:
     """Return where a search for the scheduling begins."""
     furthest = now - REACH
-    return furthest if case.searched_until is None else max(furthest, case.searched_until - OVERLAP)
+    # What was searched may have ended later than now: the clock has been put back since.
+    return furthest if case.searched_until is None else max(furthest, min(case.searched_until, now) - OVERLAP)
 
 
 def _explain(inquiry: Inquiry, by_name: Mapping[str, Case], events: Iterable[Event]) -> None:
@@ -167,6 +168,7 @@ async def _read_uses(inquiry: Inquiry, case: Case, uses: Uses, start: float, end
                 oldest = min(oldest, event.at)
                 if is_denied_use(event, case.key):
                     uses.add(event)
+            uses.skipped = uses.skipped or any(not name or name in CRYPTOGRAPHIC for name in page.unreadable)
             pages_read += 1
             if pages_read == MOST_PAGES and page.token is not None:
                 return oldest if oldest < inf else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
 from exporter.aws.calls import Access, Calls, Operation, Outcomes
 from exporter.aws.reading import days, seconds, text
+from exporter.aws.workers import ignore
 from exporter.model import PENDING_STATES, Deletion, Key
 
 if TYPE_CHECKING:
@@ -78,9 +79,15 @@ async def aliases_of(
 
 
 async def describe_keys(
-    calls: Calls, access: Access, key_ids: Iterable[str], known: Mapping[str, Key] | None = None, *, deadline: float
+    calls: Calls,
+    access: Access,
+    key_ids: Iterable[str],
+    known: Mapping[str, Key] | None = None,
+    *,
+    deadline: float,
+    arrived: Callable[[Mapping[str, Key]], object] = ignore,
 ) -> Outcomes[str, Key]:
-    """Describe each of `key_ids`.
+    """Describe each of `key_ids`; `arrived` is called with a few keys at a time, as they are answered.
 
     DescribeKey tells neither aliases nor tags: they are those of the key in `known`, none without it. A key that is as
     it was known is the very same object, so that a pass over many keys that finds nothing new leaves nothing behind.
@@ -99,7 +106,7 @@ async def describe_keys(
         key = replace(key, aliases=before.aliases, tags=before.tags)
         return before if key == before else key
 
-    return await calls.each(access, DESCRIBE_KEY, key_ids, request, deadline=deadline)
+    return await calls.each(access, DESCRIBE_KEY, key_ids, request, deadline=deadline, arrived=arrived)
 
 
 def read_key(metadata: "KeyMetadataTypeDef") -> Key:

@@ -1,21 +1,28 @@
 """One pass over one target: which keys exist, and what those are that have to be looked at."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final
 
 from exporter.aws import kms, tagging
 from exporter.aws.calls import Access, Calls, Outcomes
+from exporter.aws.workers import ignore
 from exporter.errors import TargetError
 from exporter.model import Key, Keys, Pass, PassKind, Unreadable
 
 _SHORTEST_DEADLINE: Final = 120.0
-_MANY: Final = 5000
+MANY: Final = 5000
 """Keys from which on a full pass does not wait for all pages of aliases: they take longer than it takes to describe the
 AWS managed keys, one or two for each service of AWS, that only their aliases tell apart."""
+_NOTICE_EVERY: Final = 1.0
+"""Seconds between two notices of a pass: each costs as much as the target has keys."""
 _NOT_FOUND: Final = "NotFoundException"
 _DENIED: Final = "AccessDeniedException"
+
+Notice = Callable[[Pass], object]
+"""Takes in what a pass under way has found of single keys."""
 
 
 class Sweeper:
@@ -40,17 +47,19 @@ class Sweeper:
         known: Keys | None,
         unreadable: Mapping[str, Unreadable],
         suspects: Collection[str] = (),
+        *,
+        noticed: Notice = ignore,
     ) -> Pass:
         """Make a pass; `known` and `unreadable` are what earlier passes left, and without them every pass is full.
 
         `suspects` are keys that an event named a moment ago: they are described in any case, since an answer of KMS may
-        be older than the event.
+        be older than the event. `noticed` is told of deletions before the pass is over, which may take minutes.
 
         Raises:
             TargetError: the keys could not be listed, so nothing is known of any.
         """
         listed = await kms.list_keys(self._calls, access, deadline=self._deadline(0))
-        sweep = self._sweep_of(access, known or Keys(), unreadable, listed)
+        sweep = self._sweep_of(access, known or Keys(), unreadable, listed, noticed)
         return await (sweep.full() if kind is PassKind.FULL or known is None else sweep.changes(suspects))
 
     async def look_at(self, access: Access, key_ids: Collection[str], known: Keys) -> Pass:
@@ -58,10 +67,16 @@ class Sweeper:
         return await self._sweep_of(access, known, {}, list(key_ids)).named(key_ids)
 
     async def changes_named(
-        self, access: Access, suspects: Collection[str], known: Keys, unreadable: Mapping[str, Unreadable]
+        self,
+        access: Access,
+        suspects: Collection[str],
+        known: Keys,
+        unreadable: Mapping[str, Unreadable],
+        *,
+        noticed: Notice = ignore,
     ) -> Pass:
         """Make a changes pass where events tell of changes: keys are not listed; never raises TargetError."""
-        sweep = self._sweep_of(access, known, unreadable, list(known.by_id))
+        sweep = self._sweep_of(access, known, unreadable, list(known.by_id), noticed)
         never_read = (
             key_id for key_id, why in unreadable.items() if why.reason != _DENIED and key_id not in known.by_id
         )
@@ -69,7 +84,12 @@ class Sweeper:
         return replace(result, kind=PassKind.CHANGES)
 
     def _sweep_of(
-        self, access: Access, known: Keys, unreadable: Mapping[str, Unreadable], listed: Sequence[str]
+        self,
+        access: Access,
+        known: Keys,
+        unreadable: Mapping[str, Unreadable],
+        listed: Sequence[str],
+        noticed: Notice = ignore,
     ) -> "_Sweep":
         return _Sweep(
             calls=self._calls,
@@ -80,6 +100,7 @@ class Sweeper:
             tags=self._tags,
             describe_aws_managed=self._describe_aws_managed,
             deadline=self._deadline(len(listed)),
+            noticed=noticed,
         )
 
     def _deadline(self, keys: int) -> float:
@@ -96,6 +117,8 @@ class _Sweep:
         before: what is known from earlier passes.
         listed: the ids that exist now, in the order of the list.
         errors: calls that cost only a part of the pass.
+        news: what is to be noticed and was not yet.
+        noticed_at: loop time of the last notice.
     """
 
     calls: Calls
@@ -106,19 +129,22 @@ class _Sweep:
     tags: Sequence[str]
     describe_aws_managed: bool
     deadline: float
+    noticed: Notice
     errors: list[TargetError] = field(default_factory=list)
+    news: dict[str, Key] = field(default_factory=dict)
+    noticed_at: float = -inf
 
     async def full(self) -> Pass:
         """Describe every customer managed key, those first that matter most should the pass be cut short."""
         wanted = sorted(self.listed, key=self._rank)
-        if len(wanted) < _MANY:
+        if len(wanted) < MANY:
             aliases = await self._all_aliases()
             spared = self._aws_managed(aliases)
-            described = await self._describe(key_id for key_id in wanted if key_id not in spared)
+            described = await self._describe([*self._vanished(), *(key for key in wanted if key not in spared)])
         else:
             async with asyncio.TaskGroup() as group:
                 listing = group.create_task(self._all_aliases())
-                describing = group.create_task(self._describe(wanted))
+                describing = group.create_task(self._describe([*self._vanished(), *wanted]))
             aliases, described = listing.result(), describing.result()
             spared = self._aws_managed(aliases)
             for key_id in spared:
@@ -127,30 +153,30 @@ class _Sweep:
         return await self._result(PassKind.FULL, described, aliases or {}, None if aliases is None else spared)
 
     async def named(self, key_ids: Collection[str]) -> Pass:
-        """Describe `key_ids`; one that is known and of which KMS says that it does not exist is gone.
+        """Describe `key_ids`; one that was listed or read and of which KMS says that it does not exist is gone.
 
-        One that is not known may be new; or an event named it here though it belongs to another account, and KMS says
-        that there is none.
+        Another one may be new; or an event named it here though it belongs to another account, and KMS says that there
+        is none.
         """
         known = self.before.by_id
         wanted = dict.fromkeys(key_id for key_id in key_ids if key_id not in self.before.aws_managed)
-        described = await kms.describe_keys(self.calls, self.access, wanted, known, deadline=self.deadline)
+        described = await self._describe(wanted)
         new = [key_id for key_id in described.answers if key_id not in known]
         found = await kms.aliases_of(self.calls, self.access, new, deadline=self.deadline)
         tags = await self._read_tags(PassKind.CHANGES, described.answers.values())
-        failures = {key_id: error for key_id, error in described.failures.items() if key_id in known}
-        gone = {key_id for key_id, error in failures.items() if _says_not_found(error)}
-        errors = [error for key_id, error in failures.items() if key_id not in gone]
+        missing = {key_id for key_id, error in described.failures.items() if _says_not_found(error)}
+        failures = {key_id: error for key_id, error in described.failures.items() if key_id not in missing}
         return Pass(
             kind=PassKind.NAMED,
             read={
                 key_id: _completed(key, found.answers, tags)
                 for key_id, key in described.answers.items()
-                if key_id in known or key_id in found.answers  # else its first pass finds it, with its aliases
+                # Else the next list finds it, with its aliases; but a pending key is told without them.
+                if key_id in known or key_id in found.answers or key.pending
             },
-            unreadable={key_id: error.reason for key_id, error in failures.items() if key_id not in gone},
-            gone=frozenset(gone),
-            errors=(*self.errors, *errors),
+            unreadable={key_id: error.reason for key_id, error in failures.items()},
+            gone=frozenset(missing & (known.keys() | self.unreadable.keys())),
+            errors=(*self.errors, *failures.values(), *found.failures.values()),
             ended_by=described.ended_by or found.ended_by,
         )
 
@@ -164,7 +190,7 @@ class _Sweep:
         wanted = self.to_be_watched()
         wanted |= dict.fromkeys(key_id for key_id in suspects if key_id in before.by_id and key_id in self.listed)
         wanted |= dict.fromkeys(key_id for key_id in new if key_id not in aws_managed)
-        described = await self._describe(wanted)
+        described = await self._describe([*self._vanished(), *wanted])
         return await self._result(
             PassKind.CHANGES, described, found.answers, before.aws_managed | aws_managed if new else None
         )
@@ -196,13 +222,28 @@ class _Sweep:
         return self.before.aws_managed if aliases is None else self._spared(aliases)
 
     async def _describe(self, wanted: Iterable[str]) -> Outcomes[str, Key]:
-        # Absence from the list alone is no proof: a known key is asked for by its id before it is called gone.
+        known = self.before.by_id
         return await kms.describe_keys(
-            self.calls, self.access, [*self._vanished(), *wanted], self.before.by_id, deadline=self.deadline
+            self.calls, self.access, wanted, known, deadline=self.deadline, arrived=self._notice
         )
 
+    def _notice(self, answers: Mapping[str, Key]) -> None:
+        """Tell at once which known keys are pending deletion, or no longer are: a pass under a quota takes minutes."""
+        known = self.before.by_id
+        for key_id, key in answers.items():
+            before = known.get(key_id)
+            if before is not None and before is not key and (before.pending or key.pending):
+                self.news[key_id] = key
+        now = asyncio.get_running_loop().time()
+        if self.news and now >= self.noticed_at + _NOTICE_EVERY:
+            self.noticed(Pass(PassKind.NAMED, read=self.news))
+            self.news, self.noticed_at = {}, now
+
     def _vanished(self) -> Collection[str]:
-        """Return the known keys that are not listed."""
+        """Return the known keys that are not listed.
+
+        Absence from the list alone is no proof: a known key is asked for by its id before it is called gone.
+        """
         return self.before.by_id.keys() - self.listed.keys()
 
     async def _result(

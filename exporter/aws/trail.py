@@ -59,16 +59,16 @@ class _Progress:
 
     Attributes:
         until: event name to the end of what was looked through, in Unix seconds.
-        seen: ids of the events within the overlap, with their times.
+        seen: event name to the ids of the events within the overlap, with their times.
         turn: whose turn it is among `OTHERS`.
         others_at: when the last of them was looked for, in monotonic seconds.
         paused_until: when it is worth trying again after a failure.
-        reason: what that failure was.
+        reason: what that failure was; `""` once all could be read again.
     """
 
     others_at: float
     until: dict[str, float] = field(default_factory=dict)
-    seen: dict[str, float] = field(default_factory=dict)
+    seen: dict[str, dict[str, float]] = field(default_factory=dict)
     turn: int = 0
     paused_until: float = -inf
     reason: str = ""
@@ -108,10 +108,22 @@ class Trail:
             progress.reason = error.reason
             progress.paused_until = self._monotonic() + patience(error)
             return Look(named, error.reason, (error,))
+        progress.reason = ""
         if len(names) > 1:
             progress.turn = (progress.turn + 1) % len(OTHERS)
             progress.others_at = now
         return Look(named)
+
+    def described(self, target: Target, at: float) -> None:
+        """Take note that every key was described in a pass that began then: what could not be read before need not be.
+
+        Else too many events at once, or one that is not as documented, would stand in the way for as long as CloudTrail
+        keeps them.
+        """
+        progress = self._progress.get(target)
+        if progress is not None and progress.reason:
+            began = self._now() - (self._monotonic() - at)
+            progress.until = {name: max(until, began) for name, until in progress.until.items()}
 
     def forget(self, watched: Container[Target]) -> None:
         """Drop the memory of targets that are not in `watched`."""
@@ -121,27 +133,30 @@ class Trail:
         """Add the keys that events called `name` are about.
 
         Raises:
-            TargetError: not everything could be read; what was stays to be read again.
+            TargetError: not everything could be read; what was is looked through again, and not named again.
         """
         until = self._now()
         # What was looked through may have ended later than now: the clock has been put back since.
         start = max(until - REACH, min(progress.until.get(name, until), until) - OVERLAP)
         query = Query("EventName", name, start, until, principals=False)
         deadline = asyncio.get_running_loop().time() + _LOOK_TIME
+        seen = progress.seen.get(name, {})
         found: dict[str, float] = {}
         pages = 0
-        async with aclosing(look_up(self._calls, access, query, deadline=deadline)) as reading:
-            async for page in reading:
-                if page.unreadable:
-                    raise TargetError(access.target, "LookupEvents", "invalid_response", f"a {name} can't be read")
-                for event in page.events:
-                    found[event.event_id] = event.at
-                    if event.event_id not in progress.seen and not event.error_code:
-                        for about in event.about:
-                            key_id = about.rpartition("/")[2]
-                            named[key_id] = named.get(key_id, frozenset()) | {name}
-                pages += 1
-                if pages == MOST_PAGES and page.token is not None:
-                    raise TargetError(access.target, "LookupEvents", "too_many_events", f"of {name}")
-        progress.until[name] = until
-        progress.seen = {event_id: at for event_id, at in progress.seen.items() if at >= start} | found
+        try:
+            async with aclosing(look_up(self._calls, access, query, deadline=deadline)) as reading:
+                async for page in reading:
+                    if page.unreadable:
+                        raise TargetError(access.target, "LookupEvents", "invalid_response", f"a {name} can't be read")
+                    for event in page.events:
+                        found[event.event_id] = event.at
+                        if event.event_id not in seen and not event.error_code:
+                            for about in event.about:
+                                key_id = about.rpartition("/")[2]
+                                named[key_id] = named.get(key_id, frozenset()) | {name}
+                    pages += 1
+                    if pages == MOST_PAGES and page.token is not None:
+                        raise TargetError(access.target, "LookupEvents", "too_many_events", f"of {name}")
+            progress.until[name] = until
+        finally:
+            progress.seen[name] = {event_id: at for event_id, at in seen.items() if at >= start} | found

@@ -63,8 +63,8 @@ class Screen:
 
     def ask(self, question: str, wanted: str) -> bool:
         """Return whether somebody at the terminal typed what was wanted."""
-        self._print(Text(question, "bold"), end=" ")
         try:
+            self._print(Text(question, "bold"), end=" ")
             answer = sys.stdin.readline()
         except KeyboardInterrupt:
             self._print(Text())

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any, cast
 
-from pydantic import TypeAdapter, ValidationError
-
+from exporter.cli.arguments import problem, refused
 from exporter.cli.commands import Flags
 from exporter.errors import ConfigError
 from exporter.oneshot import Scope
 from exporter.remediation.names import ACCEPTED, KeyName, read_name
-from exporter.settings.kinds import Kind
-from exporter.settings.problems import line, one_line, quote
 from exporter.settings.values import AccountId, Region, RoleName
 
 
@@ -75,35 +72,25 @@ def _names(texts: list[str]) -> tuple[tuple[KeyName, ...], list[str]]:
         try:
             names.append(read_name(text))
         except ValueError as error:
-            problems.append(_told("KEY", text, str(error), ACCEPTED))
+            problems.append(problem("KEY", text, str(error), ACCEPTED))
     return tuple(names), problems
 
 
 def _conflicts(given: dict[str, Any]) -> Iterator[str]:
     if given["everything"] and given["keys"]:
-        yield _told("--all-unacknowledged", "", "leaves no room for a KEY", "one or the other")
+        yield problem("--all-unacknowledged", None, "leaves no room for a KEY", "one or the other")
     if not given["everything"] and not given["keys"]:
-        yield _told("KEY", "", "is missing", f"{ACCEPTED}, or --all-unacknowledged")
+        yield problem("KEY", None, "is missing", f"{ACCEPTED}, or --all-unacknowledged")
     if not given["everything"] and given["accounts"]:
-        yield _told("--account", given["accounts"][0], "names no key", "with --all-unacknowledged only")
+        yield problem("--account", given["accounts"][0], "names no key", "with --all-unacknowledged only")
     if not given["everything"] and len(given["regions"]) > 1:
-        yield _told("--region", ", ".join(given["regions"]), "is more than one", "one region for all ids and aliases")
+        yield problem("--region", ", ".join(given["regions"]), "is more than one", "one region for all ids and aliases")
     if not given["dry_run"] and not given["reason"].strip():
-        yield _told("--reason", "", "is missing", "why the deletions are cancelled, for the record")
+        yield problem("--reason", None, "is missing", "why the deletions are cancelled, for the record")
 
 
 def _malformed(given: dict[str, Any]) -> Iterator[str]:
-    for flag, value, kind in (
-        *(("--region", region, Region) for region in given["regions"]),
-        *(("--account", account, AccountId) for account in given["accounts"]),
-        *(("--role-name", name, RoleName) for name in [given["role_name"]] if name),
-    ):
-        try:
-            TypeAdapter[str](kind).validate_python(value)
-        except ValidationError:
-            accepted = next(mark.accepts for mark in get_args(kind) if isinstance(mark, Kind))
-            yield _told(flag, value, "is refused", accepted)
-
-
-def _told(name: str, value: str, reason: str, accepted: str) -> str:
-    return one_line(line(name, quote(value) if value else "", "command line", reason, accepted))
+    yield from refused("--region", given["regions"], Region)
+    yield from refused("--account", given["accounts"], AccountId)
+    if given["role_name"]:
+        yield from refused("--role-name", [given["role_name"]], RoleName)

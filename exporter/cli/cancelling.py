@@ -19,11 +19,11 @@ from exporter.aws.calls import Telemetry
 from exporter.aws.connection import Connection, connect
 from exporter.aws.discovery import Memory
 from exporter.cli import cancel_text
+from exporter.cli.bar import Silent, progress_bar
 from exporter.cli.cancel_facts import Line, Tone, why_nothing
 from exporter.cli.cancel_screen import Screen, few
 from exporter.cli.cancel_wishes import Wishes, read_wishes
 from exporter.cli.commands import Flags
-from exporter.cli.progress import ProgressBar
 from exporter.errors import ConfigError, TargetError
 from exporter.findings.judging import report_of
 from exporter.findings.report import Report
@@ -63,23 +63,13 @@ def run(flags: Flags, unrecognized: Sequence[str]) -> int:
         _record(wishes) as record,
         asyncio.Runner() as runner,
         # All of each quota: the service's share is for what never ends.
-        closing(_connected(_at_full_rate(settings), _Silent())) as connection,
+        closing(_connected(_at_full_rate(settings), Silent())) as connection,
     ):
         command = _Command(settings, wishes, log, Screen(), runner, connection, record, unfinished)
         try:
             return command.run()
         except TargetError as error:  # while looking: later ones are results
             raise ConfigError(str(error)) from error
-
-
-class _Silent:
-    """Telemetry that nobody reads."""
-
-    def request(self, service: str, operation: str, seconds: float) -> None:
-        """Count nothing."""
-
-    def throttled(self, service: str, operation: str) -> None:
-        """Count nothing."""
 
 
 class _NoRecord:
@@ -149,7 +139,7 @@ class _Command:
     async def _look(self) -> Report:
         """Look at everything, at the rate and with the roles of the configuration."""
         settings, scope = narrowed(self.settings, self.wishes.scope), self.wishes.scope
-        with _progress() as bar, closing(_connected(settings, bar or _Silent())) as connection:
+        with progress_bar() as bar, closing(_connected(settings, bar)) as connection:
             look = await look_once(
                 connection,
                 scope,
@@ -157,7 +147,7 @@ class _Command:
                 log=self.log,
                 now=time.time,
                 monotonic=time.monotonic,
-                progress=bar.progress if bar else lambda *_: None,
+                progress=bar.progress,
             )
         return report_of(look, self.settings)
 
@@ -226,10 +216,6 @@ class _Command:
 
 def _record(wishes: Wishes) -> AbstractContextManager[RecordFile | None]:
     return open_record(wishes.record) if wishes.record and not wishes.dry_run else nullcontext()
-
-
-def _progress() -> AbstractContextManager[ProgressBar | None]:
-    return ProgressBar() if sys.stderr.isatty() else nullcontext()
 
 
 def _connected(settings: Settings, telemetry: Telemetry) -> Connection:

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final, cast
 
-from pydantic import TypeAdapter, ValidationError
-
-from exporter.aws.calls import Telemetry
 from exporter.aws.connection import connect
 from exporter.aws.discovery import Memory
+from exporter.cli.arguments import accepts, problem, refused
+from exporter.cli.bar import Bar, progress_bar
 from exporter.cli.commands import Commands, Flags
 from exporter.errors import ConfigError
 from exporter.findings.as_csv import as_csv
@@ -24,9 +23,9 @@ from exporter.findings.as_junit import as_junit
 from exporter.findings.judging import report_of
 from exporter.findings.report import GapKind, Report
 from exporter.log import Log, start_logging
-from exporter.oneshot import Look, Scope, Stage, look_once, narrowed
+from exporter.oneshot import Look, Scope, look_once, narrowed
 from exporter.settings import Settings, load, parse_duration
-from exporter.settings.problems import line, quote
+from exporter.settings.durations import Duration
 from exporter.settings.values import AccountId, Region
 
 _FORMATS: Final = ("table", "json", "csv", "ocsf", "junit")
@@ -38,7 +37,6 @@ _STATUSES: Final = (
     "deletion is pending, or an acknowledged one of a key that is used; 2 something could not be checked, whatever was "
     "found. docs/check.md describes the formats."
 )
-_DURATION: Final = "a duration such as 30s, 15m, 6h or 7d"
 
 
 def add(commands: Commands) -> None:
@@ -66,18 +64,20 @@ def add(commands: Commands) -> None:
         "--fail-within",
         metavar="DURATION",
         help="Let only deletions fail that are due within this time; the others are listed all the same.\n"
-        f"accepted: {_DURATION}\ndefault: any",
+        f"accepted: {accepts(Duration)}\ndefault: any",
     )
     parser.add_argument(
         "--account",
         metavar="ID",
         action="append",
+        default=[],
         help="Check this account only; may be repeated. One that is not watched counts as not checked.",
     )
     parser.add_argument(
         "--region",
         metavar="NAME",
         action="append",
+        default=[],
         help="Check this region only; may be repeated. One that is not watched counts as not checked.",
     )
 
@@ -100,17 +100,13 @@ class _Order:
     def of(cls, flags: Flags) -> "_Order":
         """Read the command's own flags; raise ConfigError with a line for each mistake."""
         problems: list[str] = []
-        fail_within = _fail_within(flags.get("fail_within"), problems)
-        accounts = _names(
-            flags.get("account"), TypeAdapter(AccountId), "--account", "an account's id of 12 digits", problems
-        )
-        regions = _names(
-            flags.get("region"), TypeAdapter(Region), "--region", "a region's name such as eu-west-1", problems
-        )
+        fail_within = _fail_within(flags["fail_within"], problems)
+        accounts, regions = cast("list[str]", flags["account"]), cast("list[str]", flags["region"])
+        problems += [*refused("--account", accounts, AccountId), *refused("--region", regions, Region)]
         if problems:
             raise ConfigError("\n".join(problems))
-        file = flags.get("output_file")
-        return cls(str(flags["output"]), Path(str(file)) if file else None, fail_within, Scope(accounts, regions))
+        file, scope = flags["output_file"], Scope(frozenset(accounts), frozenset(regions))
+        return cls(str(flags["output"]), Path(str(file)) if file else None, fail_within, scope)
 
 
 def _fail_within(text: object, problems: list[str]) -> float:
@@ -119,18 +115,8 @@ def _fail_within(text: object, problems: list[str]) -> float:
     try:
         return parse_duration(str(text))
     except ValueError as error:
-        problems.append(line("--fail-within", quote(text), "command line", str(error), _DURATION))
+        problems.append(problem("--fail-within", str(text), str(error), accepts(Duration)))
         return inf
-
-
-def _names(given: object, check: TypeAdapter[str], flag: str, accepted: str, problems: list[str]) -> frozenset[str]:
-    names: set[str] = set()
-    for name in given if isinstance(given, list) else ():
-        try:
-            names.add(check.validate_python(name))
-        except ValidationError:
-            problems.append(line(flag, quote(name), "command line", "is refused", accepted))
-    return frozenset(names)
 
 
 def _check(flags: Flags, unrecognized: Sequence[str]) -> int:
@@ -138,15 +124,18 @@ def _check(flags: Flags, unrecognized: Sequence[str]) -> int:
     settings = load(flags, os.environ, unrecognized).settings
     log = start_logging(level=settings.log.level, form=settings.log.format)
     with _opened(order.file) as file:
-        with _progress_bar() as bar:
+        with progress_bar() as bar:
             look = asyncio.run(_look(settings, order.scope, log, bar))
         report = report_of(look, settings, fail_within=order.fail_within)
         if file is not None:
-            file.write(_rendered(report, order.form))
-    if file is not None or order.form == "table":
-        _print_table(report)
-    else:
-        sys.stdout.buffer.write(_rendered(report, order.form))
+            _save(file, _rendered(report, order.form))
+    as_table = file is not None or order.form == "table"
+    with contextlib.suppress(BrokenPipeError):  # who read it has seen enough; what was found counts all the same
+        if as_table:
+            _print_table(report)
+        else:
+            sys.stdout.buffer.write(_rendered(report, order.form))
+    if not as_table:
         _log_trouble(report, log)
     for gap in report.gaps:
         if gap.kind is GapKind.SELECTION:
@@ -154,7 +143,7 @@ def _check(flags: Flags, unrecognized: Sequence[str]) -> int:
     return int(report.status)
 
 
-async def _look(settings: Settings, scope: Scope, log: Log, bar: "Bar") -> Look:
+async def _look(settings: Settings, scope: Scope, log: Log, bar: Bar) -> Look:
     settings = narrowed(settings, scope)
     connection = connect(settings, memory=Memory(), telemetry=bar, now=time.time, monotonic=time.monotonic)
     try:
@@ -171,36 +160,6 @@ async def _look(settings: Settings, scope: Scope, log: Log, bar: "Bar") -> Look:
         connection.close()
 
 
-class Bar(Telemetry, Protocol):
-    """Shows how far a look is."""
-
-    def progress(self, stage: Stage, done: int, total: int) -> None:
-        """Show it."""
-        ...
-
-
-class _NoBar:
-    """Shows nothing."""
-
-    def progress(self, stage: Stage, done: int, total: int) -> None:
-        """Show nothing."""
-
-    def request(self, service: str, operation: str, seconds: float) -> None:
-        """Count nothing."""
-
-    def throttled(self, service: str, operation: str) -> None:
-        """Count nothing."""
-
-
-def _progress_bar() -> contextlib.AbstractContextManager[Bar]:
-    """Return a bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        return contextlib.nullcontext(_NoBar())
-    from exporter.cli.progress import ProgressBar  # noqa: PLC0415 - `serve` does without rich
-
-    return ProgressBar()
-
-
 @contextlib.contextmanager
 def _opened(path: Path | None) -> Iterator[IO[bytes] | None]:
     """Open the file before anything is asked, so that it fails at once, and no older report is taken for this one."""
@@ -210,10 +169,23 @@ def _opened(path: Path | None) -> Iterator[IO[bytes] | None]:
     try:
         file = path.open("wb")
     except OSError as error:
-        reason = f"can't be written: {error.strerror}"
-        raise ConfigError(line("--output-file", quote(str(path)), "command line", reason)) from error
+        raise _unwritable(path, error) from error
     with file:
         yield file
+
+
+def _save(file: IO[bytes], content: bytes) -> None:
+    """Write the whole of a report, and close its file; raise ConfigError where there is no room for it."""
+    try:
+        with file:
+            file.write(content)
+    except OSError as error:
+        raise _unwritable(file.name, error) from error
+
+
+def _unwritable(path: Path | str, error: OSError) -> ConfigError:
+    reason = f"can't be written: {error.strerror}"
+    return ConfigError(problem("--output-file", str(path), reason, "a file to write the report to"))
 
 
 def _rendered(report: Report, form: str) -> bytes:

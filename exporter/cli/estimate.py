@@ -1,6 +1,7 @@
 """`estimate`: how many requests watching takes, and what they cost."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -13,13 +14,14 @@ from typing import Any, Final
 from exporter.aws.connection import connect
 from exporter.aws.discovery import Memory
 from exporter.census import Census, count_keys
+from exporter.cli.arguments import problem
+from exporter.cli.bar import Silent
 from exporter.cli.commands import Commands, Flags
 from exporter.errors import ConfigError
 from exporter.estimate import DAYS_A_MONTH, Cost, Estimate, dollars, estimate
 from exporter.fleet import REGIONS_FROM_THE_START, Fleet, spread, with_pending
 from exporter.prices import AS_OF, PRICES
 from exporter.settings import Settings, load
-from exporter.settings.problems import line, quote
 from exporter.shortfalls import shortfalls
 
 _USAGE: Final = """(--keys N [--targets N] [--accounts N] | --live) [--pending N]
@@ -98,27 +100,19 @@ class _Order:
         if self.live:
             counted = {"--keys": self.keys, "--targets": self.targets, "--accounts": self.accounts}
             return [
-                line(flag, str(value), "command line", "can't be given with --live, which counts")
+                problem(flag, value, "can't be given with --live, which counts")
                 for flag, value in counted.items()
                 if value is not None
             ]
         if self.keys is None:
-            return [
-                line("--keys", "", "command line", "is missing", "a number of keys, or --live to have them counted")
-            ]
+            return [problem("--keys", None, "is missing", "a number of keys, or --live to have them counted")]
         conflicts = []
         if self.pending is not None and self.pending > self.keys:
-            conflicts.append(line("--pending", str(self.pending), "command line", f"is more than --keys {self.keys}"))
+            conflicts.append(problem("--pending", self.pending, f"is more than --keys {self.keys}"))
         targets = self.targets or 1
         if self.accounts is not None and self.accounts > targets:
-            conflicts.append(
-                line(
-                    "--accounts",
-                    str(self.accounts),
-                    "command line",
-                    f"is more than {targets} target{'s' * (targets > 1)}",
-                )
-            )
+            reason = f"is more than {targets} target{'s' * (targets > 1)}"
+            conflicts.append(problem("--accounts", self.accounts, reason))
         return conflicts
 
 
@@ -130,7 +124,7 @@ def _number(text: object, flag: str, least: int, problems: list[str]) -> int | N
     except ValueError:
         number = least - 1
     if number < least:
-        problems.append(line(flag, quote(text), "command line", "is refused", f"a whole number from {least} on"))
+        problems.append(problem(flag, text, "is refused", f"a whole number from {least} on"))
     return number
 
 
@@ -152,10 +146,13 @@ def _estimate(flags: Flags, unrecognized: Sequence[str]) -> int:
         raise ConfigError("--live (command line) found nothing to watch")
     found = estimate(settings, fleet)
     pending_known = order.pending is not None or not order.live
-    if flags["output"] == "json":
-        print(json.dumps(_document(settings, found, pending_known=pending_known, notes=notes, gaps=gaps), indent=2))
-    else:
-        _print(settings, found, pending_known=pending_known, notes=notes)
+    # Where its reader goes away, the status is of what was counted all the same. Rich would end the process itself
+    # (`Console.on_broken_pipe`).
+    with contextlib.suppress(BrokenPipeError, SystemExit):
+        if flags["output"] == "json":
+            print(json.dumps(_document(settings, found, pending_known=pending_known, notes=notes, gaps=gaps), indent=2))
+        else:
+            _print(settings, found, pending_known=pending_known, notes=notes)
     return int(bool(gaps))
 
 
@@ -172,21 +169,11 @@ def _notes_of_census(order: _Order) -> tuple[str, ...]:
 
 
 async def _count(settings: Settings) -> Census:
-    connection = connect(settings, memory=Memory(), telemetry=_Silent(), now=time.time, monotonic=time.monotonic)
+    connection = connect(settings, memory=Memory(), telemetry=Silent(), now=time.time, monotonic=time.monotonic)
     try:
         return await count_keys(connection, settings)
     finally:
         connection.close()
-
-
-class _Silent:
-    """Is told of requests, and counts none."""
-
-    def request(self, service: str, operation: str, seconds: float) -> None:
-        """Count nothing."""
-
-    def throttled(self, service: str, operation: str) -> None:
-        """Count nothing."""
 
 
 def _print(settings: Settings, found: Estimate, *, pending_known: bool, notes: Sequence[str]) -> None:

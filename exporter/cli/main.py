@@ -10,6 +10,7 @@ import exporter
 from exporter.cli import cancel, check, estimate, running
 from exporter.cli.commands import Command, Commands
 from exporter.errors import ConfigError
+from exporter.settings.problems import one_line
 
 _UNUSABLE: Final = 2
 """The exit status for a configuration or a command line that can't be used."""
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except ConfigError as error:
         for line in str(error).splitlines():
-            print(f"kms-exporter: {line}", file=sys.stderr)
+            print(f"kms-exporter: {one_line(line)}", file=sys.stderr)
         sys.exit(_UNUSABLE)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

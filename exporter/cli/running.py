@@ -109,7 +109,13 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
     sys.setswitchinterval(_SWITCH_INTERVAL)
     _allow_open_files()
     web = settings.web
-    service = Service(loaded, read, revision=_revision(), log=log)
+
+    def read_again() -> Loaded:
+        again = read()
+        start_logging(level=again.settings.log.level, form=again.settings.log.format)
+        return again
+
+    service = Service(loaded, read_again, revision=_revision(), log=log)
     security = Security(web.config_file, log, told=service.web_config_read) if web.config_file else None
 
     def listening(address: str) -> None:

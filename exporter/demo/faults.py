@@ -139,7 +139,7 @@ class Faults:
         return self._add(Fault(Where(**where), fraction, times, breakage=Breakage.TRUNCATE))
 
     def garble(self, *, fraction: float = 1.0, times: int | None = None, **where: str) -> Fault:
-        """Send a body that is cut in half though the headers match it: malformed JSON, CBOR or XML."""
+        """Send a body that is cut in half though the headers match it: malformed JSON or XML."""
         return self._add(Fault(Where(**where), fraction, times, breakage=Breakage.GARBLE))
 
     def close(self, *, fraction: float = 1.0, times: int | None = None, **where: str) -> Fault:

@@ -1,6 +1,6 @@
 """How a key's state changes (KMS Developer Guide, "Key states of AWS KMS keys" and "Deleting KMS keys").
 
-Every function changes one key, its vault's lock held by the caller.
+Every function changes one key, the world's lock held by the caller.
 """
 
 from functools import partial

@@ -6,6 +6,7 @@ from typing import Final
 
 from exporter.demo.cast import fill
 from exporter.demo.keys import DAY
+from exporter.demo.stage import ANALYTICS, LEGACY, PAYMENTS, PLATFORM
 from exporter.demo.vault import Vault
 from exporter.demo.world import World
 
@@ -33,10 +34,10 @@ def demo_world(now: Callable[[], float] = time.time) -> World:
     shows events after 4 s. `timeline.play` adds what people do.
     """
     home, *others = (
-        ("111122223333", "platform", ("eu-west-1", "eu-central-1", "us-east-1")),
-        ("222233334444", "payments", ("eu-west-1", "eu-central-1", "us-east-1")),
-        ("333344445555", "analytics", ("eu-west-1", "us-east-1", "us-west-2")),
-        ("444455556666", "legacy", ("ap-southeast-2", "us-east-1")),
+        (PLATFORM, "platform", ("eu-west-1", "eu-central-1", "us-east-1")),
+        (PAYMENTS, "payments", ("eu-west-1", "eu-central-1", "us-east-1")),
+        (ANALYTICS, "analytics", ("eu-west-1", "us-east-1", "us-west-2")),
+        (LEGACY, "legacy", ("ap-southeast-2", "us-east-1")),
     )
     world = World(now, home_account=home[0], home_regions=home[2], deletion_lag=_DEMO_LAG)
     world.rules.event_lag = _DEMO_EVENT_LAG

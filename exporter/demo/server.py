@@ -93,7 +93,7 @@ class EmulatorServer:
 
 
 def environment(url: str, region: str = "eu-west-1") -> dict[str, str]:
-    """Return the variables that point boto3 at the emulator and at no file of the user's.
+    """Return the variables that point boto3 at the emulator, past any proxy, and at no file of the user's.
 
     They may be laid over an environment that has credentials of its own, but for `AWS_PROFILE`: leave it out, since it
     names a profile that is not there any more.
@@ -112,6 +112,7 @@ def environment(url: str, region: str = "eu-west-1") -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": _HOST,
+        "no_proxy": _HOST,  # counts instead where both are there (urllib.request.getproxies_environment)
     }
 
 

@@ -12,9 +12,8 @@ from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from exporter.acknowledgements import Acknowledgement
 from exporter.exposition.text import MAX_LABEL_CHARS
+from exporter.facts import DAY
 from exporter.model import ConfigView, Evidence, Key, Keys, Snapshot, TargetState
-
-SECONDS_PER_DAY: Final = 86400.0
 
 TARGET_LABELS: Final = ("account_id", "region")
 KEY_LABELS: Final = (*TARGET_LABELS, "key_id")
@@ -74,7 +73,7 @@ class KeySubject(NamedTuple):
 
 def days_left(deletion_at: float, now: float) -> float:
     """Return the days until `deletion_at`, negative once it has passed; both in Unix seconds."""
-    return (deletion_at - now) / SECONDS_PER_DAY
+    return (deletion_at - now) / DAY
 
 
 def _value(read: Callable[[S], float | None]) -> Callable[[S], Samples]:
@@ -403,7 +402,8 @@ TARGET_FAMILIES: Final[tuple[Family[TargetState], ...]] = (
 SNAPSHOT_FAMILIES: Final[tuple[Family[Snapshot], ...]] = (
     Family(
         "kms_exporter_account_up",
-        "1 if the account could be entered and its regions listed, else 0.",
+        "1 if the account could be entered and its regions listed, else 0; account_id is home while the id of the "
+        "exporter's own account is not known.",
         lambda snapshot: [((account_id,), up) for account_id, up in snapshot.accounts.items()],
         own=("account_id",),
     ),

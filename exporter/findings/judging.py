@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import exporter
 from exporter.acknowledgements import Acknowledgements
-from exporter.aws.discovery import HOME
 from exporter.facts import Facts, pending_facts
 from exporter.findings.report import (
     CheckedAccount,
@@ -18,7 +17,7 @@ from exporter.findings.report import (
     Verdict,
     due_at,
 )
-from exporter.model import Source, TargetState, frozen
+from exporter.model import HOME, Source, TargetState, frozen
 from exporter.oneshot import Look
 
 if TYPE_CHECKING:

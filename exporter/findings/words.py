@@ -6,7 +6,7 @@ from typing import Final
 from exporter.facts import DAY, Facts
 from exporter.findings.report import Finding, Verdict
 from exporter.model import Source, UsageCase
-from exporter.times import age, rfc3339
+from exporter.times import age, day, rfc3339
 
 UNKNOWN: Final = "unknown"
 SOURCES: Final = {
@@ -85,7 +85,7 @@ def acknowledged(facts: Facts) -> str:
         declared.reason,
         f"by {declared.approved_by}" if declared.approved_by else "",
         declared.ticket,
-        f"until {(rfc3339(declared.until) or '')[:10]}" if declared.until != inf else "",
+        f"until {day(declared.until - 1)}" if declared.until != inf else "",  # the last day on which it holds
     ]
     told = ", ".join(filter(None, details))
     if not facts.acknowledged:

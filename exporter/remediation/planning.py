@@ -20,7 +20,7 @@ from exporter.remediation.doors import Doors
 from exporter.remediation.names import ACCEPTED, KeyName
 from exporter.remediation.plan import Plan, Relative, Step, decide, in_order
 from exporter.remediation.record import Unfinished
-from exporter.settings.problems import line, one_line, quote
+from exporter.settings.problems import line, quote
 
 T = TypeVar("T")
 
@@ -214,7 +214,7 @@ def _all_or_problems(answers: Sequence[T | str]) -> list[T]:
 
 
 def _problem(name: KeyName, reason: str, accepted: str = ACCEPTED) -> str:
-    return one_line(line("KEY", quote(name.text), "command line", reason, accepted))
+    return line("KEY", quote(name.text), "command line", reason, accepted)
 
 
 def _deadline() -> float:

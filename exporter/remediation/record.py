@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 
 from exporter.errors import ConfigError
 from exporter.remediation.results import Outcome
-from exporter.settings.problems import line, one_line, quote
+from exporter.settings.problems import line, quote
 
 FORMAT: Final = 1
 """Grows with a change that a reader of earlier records would not understand."""
@@ -43,8 +43,11 @@ class RecordFile:
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Write an entry; when this returns it outlives the process and the machine."""
+        # What has no bytes, such as an argument that is not UTF-8, becomes an escape that JSON has too.
+        rest = json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         try:
-            self._file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            while rest:  # a disk that fills up takes a part first
+                rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             self.trouble = self.trouble or str(error)
@@ -60,14 +63,22 @@ def open_record(path: str) -> Iterator[RecordFile]:
         ConfigError: it can't be written, or another run holds it.
     """
     try:
-        # Unbuffered, and readable to find the end of a line that an earlier run did not finish.
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _refused(path, "is no regular file")
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _end_line(file)
-            yield RecordFile(file)
+    except OSError as error:
+        raise _refused(path, f"can't be written ({error.strerror})") from error
+    # Unbuffered, and readable to find the end of a line that an earlier run did not finish.
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
+        _hold(path, file)
+        yield RecordFile(file)
+
+
+def _hold(path: str, file: IO[bytes]) -> None:
+    """Lock a record, and let it end with a whole line."""
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise _refused(path, "is no regular file")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _end_line(file)
     except BlockingIOError as error:
         raise _refused(path, "is being written by another run") from error
     except OSError as error:
@@ -120,11 +131,14 @@ def read_unfinished(path: str) -> dict[str, Unfinished]:
         raise _refused(path, f"can't be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise _refused(path, "is no record") from error
-    return _unfinished(_entries(path, text))
+    try:
+        return _unfinished(_entries(path, text))
+    except (KeyError, TypeError) as error:  # JSON with other members than a record's
+        raise _refused(path, "is no record") from error
 
 
 def _entries(path: str, text: str) -> Iterator[dict[str, Any]]:
-    for number, row in enumerate(text.splitlines(), 1):
+    for number, row in enumerate(text.split("\n"), 1):  # a reason may hold what `splitlines` takes for an end
         try:
             entry = json.loads(row)
         except ValueError:
@@ -155,4 +169,4 @@ def _unfinished(entries: Iterable[Mapping[str, Any]]) -> dict[str, Unfinished]:
 
 
 def _refused(path: str, reason: str) -> ConfigError:
-    return ConfigError(one_line(line("--record", quote(path), "command line", reason, "a record to append to")))
+    return ConfigError(line("--record", quote(path), "command line", reason, "a record to append to"))

@@ -168,7 +168,8 @@ class _KeyUnderWay:
                     enabled, trouble, hopeless = await self._enable()
                     if hopeless:
                         return self._unverified(trouble)
-                    pauses = _Pauses()
+                    if enabled:
+                        pauses = _Pauses()
             if self._now() >= give_up_at:
                 return self._unverified(trouble or f"the change does not show after {self.patience:.0f} s")
             await asyncio.sleep(_HOLD if held else next(pauses))

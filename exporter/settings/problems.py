@@ -9,7 +9,7 @@ _LONGEST: Final = 80
 
 
 def line(name: str, shown: str, origin: str, reason: str, accepted: str = "") -> str:
-    """Write the line.
+    """Write the line, whatever is in a value that is shown.
 
     Args:
         name: the option's path, or the flag or variable that names none.
@@ -19,7 +19,7 @@ def line(name: str, shown: str, origin: str, reason: str, accepted: str = "") ->
         accepted: what would do, a noun.
     """
     subject = f"{name}: {shown} ({origin})" if shown else f"{name} ({origin})"
-    return f"{subject} {reason}{f'; accepted: {accepted}' if accepted else ''}"
+    return one_line(f"{subject} {reason}{f'; accepted: {accepted}' if accepted else ''}")
 
 
 def quote(value: object) -> str:

@@ -168,13 +168,18 @@ def _bound(host: str, port: int, option: str) -> socket.socket:
             return socket.create_server((host, port))
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address, family=family)
-    except OSError as error:
-        # `create_server` appends the address to the system's text; a failed look-up has a text of its own.
-        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+    except (OSError, UnicodeError) as error:
         raise ConfigError(
-            f"{option}: can't listen on {_joined(host, port)}: {reason}; "
+            f"{option}: can't listen on {_joined(host, port)}: {_reason(error)}; "
             "it takes an address of this machine and a free port"
         ) from error
+
+
+def _reason(error: OSError | UnicodeError) -> str | None:
+    if isinstance(error, UnicodeError):
+        return "No name has an empty label, or one of more than 63 characters"
+    # `create_server` appends the address to the system's text; a failed look-up has a text of its own.
+    return error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
 
 
 def _text(sock: socket.socket) -> str:

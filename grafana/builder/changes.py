@@ -28,6 +28,13 @@ _NAIVE_REQUESTS: Final = (
 )
 _OF_SHARD: Final = "on (job, instance) group_left (index, total) kms_exporter_shard_info"
 
+# By shard.total, as in the alert `KmsShardMissing`: exporters that have nothing to do with each other may differ in it.
+_SHARDS_THERE: Final = (
+    "count by (total) (group by (index, total) (kms_exporter_shard_info)) / on (total) max by (total)"
+    " (group by (job, instance, total) (kms_exporter_shard_info)"
+    " * on (job, instance) group_left () max by (job, instance) (kms_exporter_shards))"
+)
+
 
 def passes() -> Panel:
     """Build the panel of how deeply is looked."""
@@ -162,12 +169,13 @@ def events_and_shards() -> tuple[Panel, ...]:
         number(
             Box(
                 "Shards there",
-                "Share of the shards (shard.total) that are scraped. What belongs to a missing one is watched by"
-                " nobody: KmsShardMissing pages after 10 minutes. One process alone is one shard of one.",
+                "Share of the shards (shard.total) that are scraped, the least where processes differ in shard.total."
+                " What belongs to a missing one is watched by nobody: KmsShardMissing pages after 10 minutes. One"
+                " process alone is one shard of one.",
                 4,
                 7,
             ),
-            Query("count(group by (index) (kms_exporter_shard_info)) / max(kms_exporter_shards)"),
+            Query(f"min({_SHARDS_THERE})"),
             unit="percentunit",
             decimals=0,
             steps=ALL_THERE,

@@ -151,7 +151,7 @@ def _timeline() -> Panel:
             described(f"(({states.numbered()} or {gone}) and on ({KEY}) {chosen})"),
             "{{name}} · {{account}} · {{region}}",
         ),
-        states.mapping(states.STATES, deleted=True),
+        states.mapping(deleted=True),
     )
 
 

@@ -299,7 +299,7 @@ def _keys() -> Panel:
                 "State",
                 160,
                 {
-                    "mappings": [states.mapping(states.STATES)],
+                    "mappings": [states.mapping()],
                     "custom.cellOptions": {"type": "color-text"},
                     "custom.align": "left",
                 },

@@ -172,7 +172,6 @@ def bars(
     unit: str = "short",
     steps: Steps = ((None, "blue"),),
     colors: Mapping[str, str] | None = None,
-    names: Mapping[str, str] | None = None,
 ) -> bargauge.Panel:
     """Build horizontal bars, one for each series now, all in the colours of `steps` or each in its own of `colors`."""
     panel = (
@@ -200,7 +199,7 @@ def bars(
     )
     for query in queries:
         panel.with_target(query.target("instant"))
-    _paint(panel, colors or {}, names or {})
+    _paint(panel, colors or {}, {})
     return panel
 
 
@@ -210,12 +209,10 @@ def lines(
     *,
     unit: str = "short",
     stacked: bool = False,
-    steps: Steps = (),
     colors: Mapping[str, str] | None = None,
     names: Mapping[str, str] | None = None,
     latest: bool = False,
     decimals: int | None = None,
-    interval: str = "",
 ) -> timeseries.Panel:
     """Build curves over time.
 
@@ -224,14 +221,12 @@ def lines(
         queries: one or more, whose legends name the curves.
         unit: Grafana's name of the unit.
         stacked: whether the curves stand on each other.
-        steps: thresholds, drawn as dashed lines.
         colors: of the curves, by the names that the queries give them.
         names: other names for curves that have a colour.
         latest: whether a legend beside the curves tells their latest values.
         decimals: of values; Grafana chooses without.
-        interval: the shortest step between two points.
     """
-    panel = _over_time(box, queries, unit, interval)
+    panel = _over_time(box, queries, unit)
     _paint(panel, colors or {}, names or {})
     panel.line_width(1 if stacked else 2).fill_opacity(35 if stacked else 8).show_points(options.VisibilityMode.NEVER)
     panel.line_interpolation(options.LineInterpolation.STEP_AFTER if stacked else options.LineInterpolation.LINEAR)
@@ -249,25 +244,17 @@ def lines(
         )
     if decimals is not None:
         panel.decimals(decimals)
-    if steps:
-        panel.thresholds(thresholds(steps)).thresholds_style(
-            common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
-        )
     return panel
 
 
 def columns(
-    box: Box,
-    queries: Sequence[Query],
-    *,
-    unit: str = "short",
-    colors: Mapping[str, str] | None = None,
-    interval: str = "",
-    max_data_points: int = 96,
+    box: Box, queries: Sequence[Query], *, colors: Mapping[str, str] | None = None, interval: str = ""
 ) -> timeseries.Panel:
-    """Build columns over time, stacked: how much happened in each interval."""
-    panel = _over_time(box, queries, unit, interval)
+    """Build columns over time, stacked: how much happened in each interval, which is `interval` or longer."""
+    panel = _over_time(box, queries, "short")
     _paint(panel, colors or {}, {})
+    if interval:
+        panel.interval(interval)
     return (
         panel.draw_style(options.GraphDrawStyle.BARS)
         .line_width(0)
@@ -276,12 +263,12 @@ def columns(
         .bar_width_factor(0.8)
         .show_points(options.VisibilityMode.NEVER)
         .stacking(common.StackingConfig().mode(options.StackingMode.NORMAL).group("A"))
-        .max_data_points(max_data_points)
+        .max_data_points(96)
         .decimals(0)
     )
 
 
-def _over_time(box: Box, queries: Sequence[Query], unit: str, interval: str) -> timeseries.Panel:
+def _over_time(box: Box, queries: Sequence[Query], unit: str) -> timeseries.Panel:
     panel = (
         timeseries.Panel()
         .title(box.title)
@@ -304,8 +291,6 @@ def _over_time(box: Box, queries: Sequence[Query], unit: str, interval: str) -> 
     )
     for query in queries:
         panel.with_target(query.target("range"))
-    if interval:
-        panel.interval(interval)
     return panel
 
 

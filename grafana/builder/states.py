@@ -1,6 +1,5 @@
 """The states of a key as the dashboards show them."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from grafana_foundation_sdk.models import dashboard as model
@@ -30,9 +29,9 @@ _NAMES: Final = {
 }
 
 
-def numbered(states: Iterable[str] = STATES) -> str:
-    """Select the keys in one of `states`, with the state's number for their value."""
-    return " or ".join(f"{STATES[state][0]} * {in_state(state)}" for state in states)
+def numbered() -> str:
+    """Select the keys in any known state, with the state's number for their value."""
+    return " or ".join(f"{number} * {in_state(state)}" for state, (number, _) in STATES.items())
 
 
 def names() -> dict[str, str]:
@@ -45,9 +44,9 @@ def colors() -> dict[str, str]:
     return {state: color for state, (_, color) in STATES.items()}
 
 
-def mapping(states: Iterable[str], *, deleted: bool = False) -> model.ValueMap:
-    """Show the numbers of `states` as words, and the tombstone's number too with `deleted`."""
-    shown = {str(STATES[state][0]): (_NAMES.get(state, state), STATES[state][1]) for state in states}
+def mapping(*, deleted: bool = False) -> model.ValueMap:
+    """Show the numbers of all states as words, and the tombstone's number too with `deleted`."""
+    shown = {str(number): (_NAMES.get(state, state), color) for state, (number, color) in STATES.items()}
     if deleted:
         shown[str(DELETED[0])] = ("Deleted", DELETED[1])
     return panels.value_map(shown)

@@ -131,7 +131,7 @@ def _lists() -> tuple[Panel, ...]:
                     "State",
                     150,
                     {
-                        "mappings": [states.mapping(states.STATES)],
+                        "mappings": [states.mapping()],
                         "custom.cellOptions": {"type": "color-text"},
                         "custom.align": "left",
                     },

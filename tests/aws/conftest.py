@@ -1,7 +1,6 @@
 """Fixtures that open what `tests.aws.harness` makes, and close it again."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -19,11 +18,13 @@ from tests.aws.harness import (
     Lab,
     OpenLab,
     OpenStation,
+    RunStation,
     Station,
     Workshop,
     brisk,
     watching,
 )
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +57,22 @@ def lab(open_lab: OpenLab) -> Lab:
 
 
 @pytest.fixture
-def open_station(open_lab: OpenLab) -> Iterator[OpenStation]:
+def run_station(open_lab: OpenLab) -> Iterator[RunStation]:
     """Start refresh loops that are stopped in the end, before the worlds that they watch."""
     assert open_lab
-    stations: list[Station] = []
+    with ExitStack() as stack:
+
+        def run(lab: Lab, settings: Settings, connect: Callable[[Settings], Connection] | None = None) -> Station:
+            station = Station(lab, settings, connect)
+            stack.callback(station.stop)
+            return station.start()
+
+        yield run
+
+
+@pytest.fixture
+def open_station(run_station: RunStation) -> OpenStation:
+    """Start refresh loops with the settings of `watching`."""
 
     def opened(
         lab: Lab,
@@ -70,13 +83,9 @@ def open_station(open_lab: OpenLab) -> Iterator[OpenStation]:
         **aws: Any,
     ) -> Station:
         settings = watching(concurrency=concurrency, **aws)
-        station = Station(lab, settings if slow else brisk(settings), connect)
-        stations.append(station)
-        return station.start()
+        return run_station(lab, settings if slow else brisk(settings), connect)
 
-    yield opened
-    for station in stations:
-        station.stop()
+    return opened
 
 
 @pytest.fixture
@@ -84,9 +93,6 @@ def eventually() -> Eventually:
     """Wait until a condition holds."""
 
     def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, "it never came true"
-            time.sleep(0.01)
+        until(condition, within=PATIENCE, every=0.01)
 
     return wait

@@ -1,6 +1,7 @@
 """What the tests of the AWS side are made with: an emulated AWS, and the exporter pointed at it over real HTTP."""
 
 import asyncio
+import errno
 import logging
 import random
 import selectors
@@ -141,7 +142,7 @@ class Heard:
 class Workshop:
     """What all labs of a test run share, since it takes longer to make than most tests: boto3 clients.
 
-    For their sake every lab is served on the same port, one after the other.
+    For their sake every lab is served on the same port, one after the other, unless somebody else took it in between.
     """
 
     def __init__(self) -> None:
@@ -155,9 +156,21 @@ class Workshop:
             self._clients[read_timeout, connections] = made
         return made
 
+    def serve(self, world: World, stack: ExitStack) -> EmulatorServer:
+        try:
+            emulator = stack.enter_context(EmulatorServer(world, self.port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            self.close()  # they know the port that is lost
+            emulator = stack.enter_context(EmulatorServer(world))
+        self.port = int(emulator.url.rpartition(":")[2])
+        return emulator
+
     def close(self) -> None:
         for clients in self._clients.values():
             clients.close()
+        self._clients.clear()
 
 
 class Lab:
@@ -168,8 +181,7 @@ class Lab:
 
     def __init__(self, world: World, stack: ExitStack, hurry: float, workshop: Workshop) -> None:
         self.world = world
-        self.emulator = stack.enter_context(EmulatorServer(world, workshop.port))
-        workshop.port = int(self.emulator.url.rpartition(":")[2])
+        self.emulator = workshop.serve(world, stack)
         self.heard = Heard()
         self.monotonic = Clock(time.monotonic)
         self._runner = stack.enter_context(asyncio.Runner(loop_factory=lambda: HurriedLoop(hurry)))
@@ -306,10 +318,10 @@ class Station:
         return self
 
     def stop(self) -> None:
-        """Stop, which must be a matter of a moment."""
+        """Stop, which must not wait for a request that hangs."""
         self.refresher.stop()
         if self._thread.ident is not None:
-            self._thread.join(5)
+            self._thread.join(PATIENCE)
             assert not self._thread.is_alive(), "it goes on"
 
     def state(self, region: str = REGION, account_id: str = DEFAULT_HOME) -> TargetState | None:
@@ -348,6 +360,14 @@ def brisk(settings: Settings, *, interval: float = 0.05, full_interval: float = 
 def watching(*, concurrency: int = 16, **aws: Any) -> Settings:
     """Return settings that watch what `aws` says, with all of each quota."""
     return Settings.model_validate({"aws": {"request_rate": 1, **aws}, "refresh": {"concurrency": concurrency}})
+
+
+class RunStation(Protocol):
+    """Starts a refresh loop over a lab with any settings."""
+
+    def __call__(
+        self, lab: Lab, settings: Settings, connect: Callable[[Settings], Connection] | None = None
+    ) -> Station: ...
 
 
 class OpenStation(Protocol):

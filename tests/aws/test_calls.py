@@ -15,6 +15,7 @@ from exporter.demo.faults import Faults
 from exporter.demo.world import World
 from exporter.errors import TargetError
 from exporter.model import Target
+from tests.aws.harness import PATIENCE
 
 if TYPE_CHECKING:
     from tests.aws.harness import Lab, OpenLab
@@ -32,7 +33,7 @@ def create_keys(lab: "Lab", count: int) -> list[str]:
 
 
 def describe(
-    lab: "Lab", key_ids: list[str], *, calls: Calls | None = None, patience: float = 20.0
+    lab: "Lab", key_ids: list[str], *, calls: Calls | None = None, patience: float = PATIENCE
 ) -> Outcomes[str, Any]:
     return lab.run(kms.describe_keys(calls or lab.calls(), lab.home(), key_ids, deadline=lab.deadline(patience)))
 
@@ -43,9 +44,11 @@ def hurried_lab(open_lab: "OpenLab") -> "Lab":
     return open_lab(World(home_regions=[REGION]), hurry=100)
 
 
-def warm_up(lab: "Lab", calls: Calls) -> None:
-    """Let the client be made, which takes longer than what a test wants to see."""
-    lab.run(calls.one(lab.home(), kms.LIST_KEYS, lambda _: None, deadline=lab.deadline()))
+def warmed_up(lab: "Lab", calls: Calls) -> Access:
+    """Let credentials be found and the client be made, which takes longer than what a test wants to see."""
+    access = lab.home()
+    lab.run(calls.one(access, kms.LIST_KEYS, lambda _: None, deadline=lab.deadline()))
+    return access
 
 
 class TestRetries:
@@ -97,7 +100,7 @@ class TestRetries:
     ) -> None:
         key_ids = create_keys(lab, 3)
         sabotage(lab.faults)
-        outcomes = describe(lab, key_ids[:1], calls=lab.calls(read_timeout=0.2))
+        outcomes = describe(lab, key_ids[:1], calls=lab.calls(read_timeout=0.2 if reason == "timeout" else PATIENCE))
         assert outcomes.ended_by is not None
         assert (outcomes.ended_by.reason, outcomes.failures) == (reason, {})
         assert lab.world.counts.total("DescribeKey") == requests
@@ -236,8 +239,8 @@ class TestBudget:
             sent_at.append(time.monotonic())
 
         calls = lab.calls(request_rate=rate / kms.DESCRIBE_KEY.quota)
-        warm_up(lab, calls)
-        lab.run(calls.each(lab.home(), kms.DESCRIBE_KEY, range(48), request, deadline=lab.deadline())).raise_first()
+        access = warmed_up(lab, calls)
+        lab.run(calls.each(access, kms.DESCRIBE_KEY, range(48), request, deadline=lab.deadline())).raise_first()
         begun = min(sent_at)
         for number, at in enumerate(sorted(sent_at)):
             # Eight in a row, then as the quota allows; a thread that is slow to start says nothing about that.
@@ -258,12 +261,13 @@ class TestBudget:
             ask(here, slow, patience=0.2)
 
     def test_what_is_refused_one_by_one_does_not_cost_the_budget_of_eight(self, open_lab: "OpenLab") -> None:
-        lab = open_lab(World(home_regions=[REGION]), hurry=10)
+        lab = open_lab(World(home_regions=[REGION]), hurry=5)
         vault = lab.world.vault(HOME, REGION)
         denied = [vault.create_key(denied={"DescribeKey"}).key_id for _ in range(8)]
         calls = lab.calls(request_rate=1 / kms.DESCRIBE_KEY.quota)
+        access = warmed_up(lab, calls)
         # One a second makes 7 seconds; if what is put back were paid for each time, 27.
-        outcomes = describe(lab, denied, calls=calls, patience=22)
+        outcomes = lab.run(kms.describe_keys(calls, access, denied, deadline=lab.deadline(26)))
         assert (len(outcomes.failures), outcomes.ended_by) == (8, None)
 
     def test_throttling_slows_only_the_operation_that_is_throttled(self, lab: "Lab") -> None:
@@ -301,7 +305,7 @@ class Gate:
             self.most = max(self.most, self.inside)
             if self.inside == self._wanted:
                 self._open.set()
-        self._open.wait(20)
+        self._open.wait(PATIENCE)
         with self._lock:
             self.inside -= 1
         return item
@@ -343,28 +347,27 @@ class TestInFlight:
 class TestDeadline:
     def test_it_holds_though_the_request_is_still_on_the_wire(self, lab: "Lab") -> None:
         gate, calls = Gate(wanted=2), lab.calls(concurrency=1)
-        warm_up(lab, calls)
+        access = warmed_up(lab, calls)
 
         def ask(patience: float) -> Outcomes[str, object]:
-            return lab.run(calls.each(lab.home(), kms.DESCRIBE_KEY, ["a"], gate, deadline=lab.deadline(patience)))
+            return lab.run(calls.each(access, kms.DESCRIBE_KEY, ["a"], gate, deadline=lab.deadline(patience)))
 
-        given_up = ask(0.3)
+        given_up = ask(0.5)
         assert given_up.ended_by is not None
         assert given_up.ended_by.reason == "timeout"
         assert gate.inside == 1, "nothing ended before the deadline did"
 
-        assert ask(0.3).ended_by is not None
+        assert ask(0.5).ended_by is not None
         assert gate.inside == 1, "the place is taken as long as the thread is"
 
         gate.open()
-        assert ask(20).answers == {"a": "a"}
+        assert ask(PATIENCE).answers == {"a": "a"}
         assert gate.most == 1
 
     def test_it_holds_while_requests_wait_for_their_budget(self, lab: "Lab") -> None:
         rare, calls = Operation("kms", "DescribeKey", quota=0.1), lab.calls()
-        warm_up(lab, calls)
-        work = calls.each(lab.home(), rare, range(20), lambda _, item: item, deadline=lab.deadline(0.5))
-        outcomes = lab.run(work)
+        access = warmed_up(lab, calls)
+        outcomes = lab.run(calls.each(access, rare, range(20), lambda _, item: item, deadline=lab.deadline(1.0)))
         assert outcomes.ended_by is not None
         assert set(outcomes.answers) == set(range(8)), "what was answered before is kept"
 

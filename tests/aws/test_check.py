@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from exporter.aws.connection import connect
@@ -254,9 +255,7 @@ def test_against_moto_it_finds_the_same_keys(monkeypatch: pytest.MonkeyPatch) ->
     with moto_server() as url:
         for name, value in environment(url).items():
             monkeypatch.setenv(name, value)
-        import boto3  # noqa: PLC0415 - after the environment is set
-
-        kms = boto3.client("kms", IRELAND)
+        kms = boto3.Session().client("kms", IRELAND)
         key_id = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.create_key()
         kms.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)

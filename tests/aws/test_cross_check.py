@@ -1,7 +1,6 @@
 """AWS Config as a cross-check: what is known by it, for how long, and which of its keys nobody watches."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from exporter.inventory import Inventory
 from exporter.log import Log
 from exporter.model import ConfigView, Target
 from exporter.settings import Settings
-from tests.aws.harness import Events, Eventually, Lab, OpenLab, Station, brisk
+from tests.aws.harness import Events, Eventually, Lab, OpenLab, RunStation, Station, brisk
 
 HOME, PAYMENTS, STRANGER = "111122223333", "222233334444", "999988887777"
 IRELAND, VIRGINIA = "eu-west-1", "us-east-1"
@@ -298,30 +297,21 @@ class TestOtherSettings:
 
 
 class TestInTheRefreshLoop:
-    @pytest.fixture
-    def stations(self) -> Iterator[list[Station]]:
-        stations: list[Station] = []
-        yield stations
-        for station in stations:
-            station.stop()
-
-    def start(self, stations: list[Station], lab: Lab, **settings: Any) -> Station:
+    def start(self, run_station: RunStation, lab: Lab, **settings: Any) -> Station:
         wanted = {
             "aws": {"request_rate": 1, "organization": {"enabled": True}},
             "changes": {"config_aggregator": NAME},
             **settings,
         }
-        station = Station(lab, brisk(Settings.model_validate(wanted)))
-        stations.append(station)
-        return station.start()
+        return run_station(lab, brisk(Settings.model_validate(wanted)))
 
     def test_it_tells_of_the_account_that_nobody_watches(
-        self, lab: Lab, stations: list[Station], eventually: Eventually
+        self, lab: Lab, run_station: RunStation, eventually: Eventually
     ) -> None:
         for account_id in (HOME, PAYMENTS):
             pending(lab, account_id)
         key = pending(lab, STRANGER)
-        station = self.start(stations, lab)
+        station = self.start(run_station, lab)
         eventually(lambda: station.events.named("config_unwatched_key"))
         eventually(lambda: station.refresher.ready)
         view = station.inventory.snapshot.config
@@ -332,21 +322,21 @@ class TestInTheRefreshLoop:
         assert [told.arn for told in view.unwatched] == [key.arn]
         assert lab.world.counts.total(SELECT) == 1
 
-    def test_a_failure_of_config_costs_no_pass(self, lab: Lab, stations: list[Station], eventually: Eventually) -> None:
+    def test_a_failure_of_config_costs_no_pass(self, lab: Lab, run_station: RunStation, eventually: Eventually) -> None:
         lab.faults.deny(operation=SELECT)
         key = pending(lab, HOME)
-        station = self.start(stations, lab)
+        station = self.start(run_station, lab)
         eventually(lambda: station.events.named("config_failed"))
         eventually(lambda: station.refresher.ready)
         assert station.pending() == {key.arn}
 
     def test_what_another_shard_watches_is_watched_and_only_the_first_asks(
-        self, lab: Lab, stations: list[Station], eventually: Eventually
+        self, lab: Lab, run_station: RunStation, eventually: Eventually
     ) -> None:
         for account_id in (HOME, PAYMENTS):
             pending(lab, account_id)
         key = pending(lab, STRANGER)
-        first, second = (self.start(stations, lab, shard={"index": index, "total": 2}) for index in range(2))
+        first, second = (self.start(run_station, lab, shard={"index": index, "total": 2}) for index in range(2))
         eventually(lambda: first.refresher.ready and second.refresher.ready)
         eventually(lambda: first.events.named("config_unwatched_key"))
         view = first.inventory.snapshot.config
@@ -355,9 +345,9 @@ class TestInTheRefreshLoop:
         assert second.inventory.snapshot.config is None
         assert lab.world.counts.total(SELECT) == 1
 
-    def test_a_reload_switches_it_on_and_off(self, lab: Lab, stations: list[Station], eventually: Eventually) -> None:
+    def test_a_reload_switches_it_on_and_off(self, lab: Lab, run_station: RunStation, eventually: Eventually) -> None:
         off = {"config_aggregator": ""}
-        station = self.start(stations, lab, changes=off)
+        station = self.start(run_station, lab, changes=off)
         eventually(lambda: station.refresher.ready)
         assert station.inventory.snapshot.config is None
         station.refresher.reload(Settings.model_validate({"changes": {"config_aggregator": NAME}}))
@@ -365,7 +355,7 @@ class TestInTheRefreshLoop:
         station.refresher.reload(Settings.model_validate({"changes": off}))
         eventually(lambda: station.inventory.snapshot.config is None)
 
-    def test_by_default_nobody_asks(self, lab: Lab, stations: list[Station], eventually: Eventually) -> None:
-        station = self.start(stations, lab, changes={})
+    def test_by_default_nobody_asks(self, lab: Lab, run_station: RunStation, eventually: Eventually) -> None:
+        station = self.start(run_station, lab, changes={})
         eventually(lambda: station.refresher.ready)
         assert lab.world.counts.total(SELECT) == 0

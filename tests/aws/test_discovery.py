@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.aws.discovery import HOME as UNKNOWN_HOME
 from exporter.aws.discovery import Memory, Watch
 from exporter.demo.faults import merging
 from exporter.demo.world import World
+from exporter.model import HOME as UNKNOWN_HOME
 from exporter.model import Target
 from tests.aws.harness import watching
 
@@ -381,6 +381,17 @@ class TestSlowAnswers:
 
 
 class TestMemory:
+    def test_regions_that_are_named_no_more_are_watched_until_all_are_known(self, org: "Lab") -> None:
+        memory = Memory()
+        named = org.look(org.connect(watching(organization=organization(), regions=[IRELAND]), memory))
+        denial = org.faults.deny(operation="DescribeRegions")
+        connection = org.connect(watching(organization=organization()), memory)
+        watch = org.look(connection)
+        assert places(watch) == places(named)
+        assert all(watch.account_errors.values())
+        org.faults.remove(denial)
+        assert places(org.look(connection)) == EVERYTHING
+
     def test_what_was_known_outlives_a_new_connection_while_aws_is_away(self, org: "Lab") -> None:
         memory = Memory()
         org.look(org.connect(watching(organization=organization()), memory))

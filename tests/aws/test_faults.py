@@ -49,7 +49,7 @@ class TestAnEndpointThatDies:
         lab.emulator.stop()
         eventually(lambda: not any(station.is_up(region) for region in REGIONS))
         assert station.pending() == truth(lab.world)
-        assert {reason for _, reason in errors_of(station, IRELAND)} == {"connection"}
+        assert "connection" in {reason for _, reason in errors_of(station, IRELAND)}
 
     def test_it_recovers_and_tells_what_happened_meanwhile(
         self, lab: "Lab", station: "Station", eventually: "Eventually"
@@ -88,7 +88,7 @@ class TestARegionThatIsABlackHole:
         eventually(lambda: station.is_up(VIRGINIA) is False)
         lab.world.counts.clear()
         eventually(lambda: lab.world.counts.total("ListKeys", region=IRELAND) >= 6)
-        assert station.is_up(IRELAND)
+        eventually(lambda: station.is_up(IRELAND))
         assert lab.world.counts.total(region=VIRGINIA) < lab.world.counts.total(region=IRELAND)
         assert station.pending() == truth(lab.world)
         lab.faults.remove(hole)
@@ -108,7 +108,7 @@ class TestARegionThatIsABlackHole:
     ) -> None:
         lab.faults.hang_after_headers(region=VIRGINIA)
         eventually(lambda: station.is_up(VIRGINIA) is False)
-        assert station.is_up(IRELAND)
+        eventually(lambda: station.is_up(IRELAND))
         assert {reason for _, reason in errors_of(station, VIRGINIA)} == {"timeout"}
 
 

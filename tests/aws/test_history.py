@@ -258,6 +258,13 @@ class TestUnreadableEvents:
         desk.look()
         assert not desk.evidence(lost).scheduling_looked_up
 
+    def test_one_of_a_use_leaves_open_how_many_were_denied(self, desk: Desk) -> None:
+        key = schedule(desk)
+        desk.vault.use(key.key_id)
+        desk.lab.faults.change(rewriting("Decrypt", lambda _: "{"), operation="LookupEvents")
+        desk.look()
+        assert desk.evidence(key).denied_uses == DeniedUses(0, complete=False)
+
     def test_events_without_a_record_are_such_too(self, desk: Desk, keys: tuple[Any, Any]) -> None:
         desk.lab.faults.change(
             lambda answer: {**answer, "Events": [{"EventId": "e"}, *answer["Events"]]}, operation="LookupEvents"

@@ -95,7 +95,7 @@ class TestAFirstLook:
 
         key = desk.pending()
         desk.lab.faults.change(take_long, operation="GetKeyLastUsage")
-        desk.lab.faults.latency(0.3, operation="LookupEvents")
+        desk.lab.faults.latency(1.0, operation="LookupEvents", times=1)
         first, *_, last = desk.look()
         ((_, early),) = first.evidence
         ((_, late),) = last.evidence

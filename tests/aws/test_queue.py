@@ -1,6 +1,6 @@
 """What a queue of EventBridge's tells, and what the refresh loop makes of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +17,7 @@ from tests.aws.harness import Station
 from tests.support.eventbridge import api_call, key_arn, text
 
 if TYPE_CHECKING:
-    from tests.aws.harness import Eventually, Lab, OpenLab
+    from tests.aws.harness import Eventually, Lab, OpenLab, RunStation
 
 HOME, PAYMENTS, STRANGER = "111122223333", "222233334444", "999988887777"
 IRELAND, VIRGINIA, TOKYO = "eu-west-1", "us-east-1", "ap-northeast-1"
@@ -52,23 +52,19 @@ def queue(world: World) -> Queue:
 
 
 @pytest.fixture
-def open_station(lab: "Lab", eventually: "Eventually") -> Iterator[Open]:
+def open_station(lab: "Lab", run_station: "RunStation", eventually: "Eventually") -> Open:
     """Start refresh loops in which, after the first passes, only messages make anybody look at a key."""
-    stations: list[Station] = []
 
     def opened(
         *, ready: bool = True, url: str | None = None, shard: dict[str, int] | None = None, **aws: Any
     ) -> Station:
         url = f"{lab.emulator.url}/{HOME}/{NAME}" if url is None else url
-        station = Station(lab, resting(url, shard or {}, **{"organization": {"enabled": True}, **aws}))
-        stations.append(station.start())
+        station = run_station(lab, resting(url, shard or {}, **{"organization": {"enabled": True}, **aws}))
         if ready:
             eventually(lambda: station.refresher.ready)
         return station
 
-    yield opened
-    for station in stations:
-        station.stop()
+    return opened
 
 
 def resting(url: str, shard: dict[str, int], **aws: Any) -> Settings:
@@ -241,6 +237,25 @@ class TestMessagesThatHaveToWait:
         world.agenda.advance(COMES_BACK_AFTER)
         eventually(lambda: station.pending() == {key.arn})
         eventually(lambda: empty(queue))
+
+    def test_a_look_in_vain_takes_nothing_from_a_pass_under_way(
+        self, lab: "Lab", world: World, queue: Queue, run_station: "RunStation", eventually: "Eventually"
+    ) -> None:
+        settings = resting(f"{lab.emulator.url}/{HOME}/{NAME}", {}, read_timeout=2)
+        tagged = settings.keys.model_copy(update={"tags": ("team",)})
+        station = run_station(lab, settings.model_copy(update={"keys": tagged}))
+        eventually(lambda: station.refresher.ready)
+        world.bridge.lag = 60
+        vault = world.vault(HOME, IRELAND)
+        key = vault.schedule_deletion(some_key(vault))
+        hanging = lab.faults.hang(operation="GetResources", region=IRELAND)
+        lab.monotonic.advance(3600)
+        eventually(lambda: hanging.hits)  # the pass has described its keys, and asks for their tags
+        lab.faults.deny(operation="DescribeKey")
+        world.agenda.advance(60)
+        eventually(lambda: outcomes(lab) == {"failed": 1})
+        eventually(lambda: station.pending() == {key.arn})
+        assert queue.in_flight()
 
     def test_one_stays_while_its_target_has_not_been_read(
         self, lab: "Lab", world: World, queue: Queue, open_station: Open, eventually: "Eventually"

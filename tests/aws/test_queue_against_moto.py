@@ -9,7 +9,8 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from exporter.log import Log
 from exporter.model import Target
 from exporter.refresh import Refresher
 from exporter.settings import Settings
-from tests.aws.harness import Hasty, Heard
+from tests.aws.harness import PATIENCE, Hasty, Heard
 from tests.support.eventbridge import api_call, event, key_arn
 from tests.support.moto import moto_server
 
@@ -114,7 +115,7 @@ class Running:
 
     def stop(self) -> None:
         self.refresher.stop()
-        self.thread.join(5)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive(), "it goes on"
 
     def _connect(self, settings: Settings) -> Connection:
@@ -123,19 +124,34 @@ class Running:
         )
 
 
+Run = Callable[[], Running]
+
+
 @pytest.fixture
 def key_ids(cloud: Cloud) -> list[str]:
     return [cloud.kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2)]
 
 
 @pytest.fixture
-def running(cloud: Cloud, key_ids: list[str], eventually: "Eventually") -> Iterator[Running]:
-    running = Running(cloud.url)
+def run(cloud: Cloud) -> Iterator[Run]:
+    """Start refresh loops that are stopped in the end."""
+    with ExitStack() as stack:
+
+        def started() -> Running:
+            running = Running(cloud.url)
+            stack.callback(running.stop)
+            return running
+
+        yield started
+
+
+@pytest.fixture
+def running(run: Run, key_ids: list[str], eventually: "Eventually") -> Running:
+    running = run()
     eventually(lambda: running.refresher.ready)
     assert running.inventory.state(Target(HOME, IRELAND)) is not None
     assert len(key_ids) == 2
-    yield running
-    running.stop()
+    return running
 
 
 def scheduled(key_id: str, account_id: str = HOME) -> dict[str, Any]:
@@ -154,16 +170,15 @@ def test_a_deletion_is_found_by_its_event(
 
 
 def test_so_is_what_waited_while_nobody_read(
-    cloud: Cloud, running: Running, key_ids: list[str], eventually: "Eventually"
+    cloud: Cloud, run: Run, running: Running, key_ids: list[str], eventually: "Eventually"
 ) -> None:
     running.stop()
     for key_id in key_ids:
         cloud.kms.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)
         cloud.put(scheduled(key_id))
-    other = Running(cloud.url)
+    other = run()
     eventually(lambda: cloud.left() == ("0", "0"))
     assert other.pending() == set(key_ids)
-    other.stop()
 
 
 def test_events_of_kms_and_of_others_and_poison(
@@ -177,29 +192,27 @@ def test_events_of_kms_and_of_others_and_poison(
     eventually(lambda: cloud.left() == ("0", "1"))
 
 
-def test_a_fifo_queue_will_do(cloud: Cloud, key_ids: list[str], eventually: "Eventually") -> None:
+def test_a_fifo_queue_will_do(cloud: Cloud, run: Run, key_ids: list[str], eventually: "Eventually") -> None:
     attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
     cloud.url = cloud.sqs.create_queue(QueueName="kms.fifo", Attributes=attributes)["QueueUrl"]
     arn = cloud.sqs.get_queue_attributes(QueueUrl=cloud.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     target = {"Id": "fifo", "Arn": arn, "SqsParameters": {"MessageGroupId": "kms"}}
     cloud.events.put_targets(Rule="kms", Targets=[target])
-    running = Running(cloud.url)
+    running = run()
     eventually(lambda: running.refresher.ready)
     cloud.kms.schedule_key_deletion(KeyId=key_ids[0], PendingWindowInDays=7)
     cloud.put(scheduled(key_ids[0]))
     eventually(lambda: running.pending() == {key_ids[0]})
     eventually(lambda: cloud.left() == ("0", "0"))
-    running.stop()
 
 
 def test_a_queue_that_is_not_there_yet_is_read_once_it_is(
-    cloud: Cloud, key_ids: list[str], eventually: "Eventually"
+    cloud: Cloud, run: Run, key_ids: list[str], eventually: "Eventually"
 ) -> None:
     cloud.sqs.delete_queue(QueueUrl=cloud.url)
-    running = Running(cloud.url)
+    running = run()
     eventually(lambda: running.heard.queue.get("up") == 0)
     cloud.sqs.create_queue(QueueName="kms-events")
     cloud.kms.schedule_key_deletion(KeyId=key_ids[0], PendingWindowInDays=7)
     cloud.put(scheduled(key_ids[0]))
     eventually(lambda: running.heard.queue.get("up") == 1 and running.pending() == {key_ids[0]})
-    running.stop()

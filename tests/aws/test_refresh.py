@@ -1,6 +1,6 @@
 """The refresh loop as a whole: what is swept when, what becomes of it, and how it takes on other settings."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +11,7 @@ from exporter.aws.connection import Connection
 from exporter.aws.discovery import Discovery, Watch
 from exporter.aws.sweep import Sweeper
 from exporter.demo.world import World
-from exporter.model import Keys, Pass, PassKind, Unreadable
+from exporter.model import Pass
 from exporter.settings import Settings
 from tests.aws.harness import Station, brisk, watching
 
@@ -55,8 +55,7 @@ class TestReadiness:
     ) -> None:
         hanging = both.faults.hang(operation="ListKeys", region=VIRGINIA)
         station = open_station(both, slow=True, read_timeout=20)
-        eventually(lambda: station.is_up(IRELAND))
-        assert hanging.hits
+        eventually(lambda: station.is_up(IRELAND) and hanging.hits)
         assert not station.refresher.ready
 
     def test_a_target_that_fails_last_does_not_stand_in_its_way(
@@ -71,11 +70,13 @@ class TestReadiness:
     def test_an_account_that_is_found_down_last_does_not_either(
         self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
     ) -> None:
-        both.faults.latency(6, operation="AssumeRole")
+        hanging = both.faults.hang(operation="AssumeRole", times=1)
         both.world.add_role(PAYMENTS, "KmsExporter", assumable=False)
-        station = open_station(both, slow=True, read_timeout=30, organization={"enabled": True})
-        eventually(lambda: station.is_up(IRELAND) and station.is_up(VIRGINIA))
+        station = open_station(both, slow=True, read_timeout=60, organization={"enabled": True})
+        eventually(lambda: station.is_up(IRELAND) and station.is_up(VIRGINIA) and hanging.hits)
         assert not station.refresher.ready, "there may be more targets than those"
+        both.emulator.stop()  # cuts the request that hangs
+        both.emulator.start()
         eventually(lambda: station.refresher.ready)
         assert station.inventory.snapshot.accounts == {HOME: True, PAYMENTS: False}
 
@@ -104,6 +105,21 @@ class TestReadiness:
 
 
 class TestTransitions:
+    def test_a_scheduled_deletion_is_told_before_a_slow_pass_is_over(
+        self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
+    ) -> None:
+        vault = both.world.vault(HOME, IRELAND)
+        ids = [vault.create_key().key_id for _ in range(60)]
+        station = open_station(both, concurrency=1)
+        eventually(lambda: station.refresher.ready)
+        both.faults.latency(0.1, operation="DescribeKey")
+        for key_id in ids:
+            vault.schedule_deletion(key_id)
+        eventually(station.pending)
+        assert len(station.pending()) < len(ids)
+        eventually(lambda: len(station.pending()) == len(ids))
+        assert len(station.events.named("deletion_scheduled")) == len(ids), "each once"
+
     def test_a_scheduled_deletion_is_found_logged_and_counted_once(
         self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
     ) -> None:
@@ -194,8 +210,8 @@ class TestHealth:
         eventually(station.pending)
         both.faults.deny(operation="ListKeys", region=IRELAND)
         eventually(lambda: station.is_up(IRELAND) is False)
-        both.monotonic.advance(DAY + 1)
         before = station.publications
+        both.monotonic.advance(DAY + 1)
         eventually(lambda: not station.pending())
         assert {"account_id": HOME, "region": IRELAND} in station.events.named("target_dropped")
         assert station.publications > before
@@ -451,18 +467,11 @@ class CrashingSweeper:
         self._sweeper = sweeper
         self._crashed = False
 
-    async def sweep(
-        self,
-        access: Access,
-        kind: PassKind,
-        known: Keys | None,
-        unreadable: Mapping[str, Unreadable],
-        suspects: Collection[str],
-    ) -> Pass:
+    async def sweep(self, access: Access, *how: Any, **else_: Any) -> Pass:
         if access.target.region == IRELAND and not self._crashed:
             self._crashed = True
             raise RuntimeError("a bug")
-        return await self._sweeper.sweep(access, kind, known, unreadable, suspects)
+        return await self._sweeper.sweep(access, *how, **else_)
 
 
 class CrashingDiscovery:

@@ -11,7 +11,7 @@ from exporter.demo.faults import merging
 from exporter.demo.world import World
 from exporter.errors import TargetError
 from exporter.inventory import Inventory
-from exporter.model import Deletion, Keys, Pass, PassKind, Target, TransitionKind, Unreadable
+from exporter.model import Deletion, Keys, Pass, PassKind, Target, TargetState, TransitionKind, Unreadable
 
 if TYPE_CHECKING:
     from tests.aws.harness import Lab, OpenLab
@@ -42,37 +42,38 @@ class Watched:
         self.told: list[tuple[TransitionKind, str]] = []
 
     def full(self) -> Pass:
-        return self._pass(PassKind.FULL)
+        return self.sweep(PassKind.FULL)
 
     def changes(self) -> Pass:
-        return self._pass(PassKind.CHANGES)
+        return self.sweep(PassKind.CHANGES)
+
+    def sweep(self, kind: PassKind) -> Pass:
+        self.lab.world.counts.clear()
+        known = self._state
+        result = self.lab.run(self._sweeper.sweep(self._access, kind, known.keys, known.unreadable))
+        told = self._inventory.apply(HERE, result)
+        self.told = [(transition.kind, transition.key.key_id) for transition in told]
+        return result
 
     @property
     def keys(self) -> Keys:
-        state = self._inventory.state(HERE)
-        assert state is not None
-        assert state.keys is not None
-        return state.keys
+        assert self._state.keys is not None
+        return self._state.keys
 
     @property
     def unreadable(self) -> dict[str, str]:
-        state = self._inventory.state(HERE)
-        assert state is not None
-        return {key_id: why.reason for key_id, why in state.unreadable.items()}
+        return {key_id: why.reason for key_id, why in self._state.unreadable.items()}
 
     @property
     def asked(self) -> dict[str, int]:
         """How often each operation was asked for in the last pass."""
         return {kind.operation: count for kind, count in self.lab.world.counts.requests.items()}
 
-    def _pass(self, kind: PassKind) -> Pass:
-        self.lab.world.counts.clear()
+    @property
+    def _state(self) -> TargetState:
         state = self._inventory.state(HERE)
         assert state is not None
-        result = self.lab.run(self._sweeper.sweep(self._access, kind, state.keys, state.unreadable))
-        told = self._inventory.apply(HERE, result)
-        self.told = [(transition.kind, transition.key.key_id) for transition in told]
-        return result
+        return state
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ class TestFullPass:
     def test_many_keys_are_described_while_their_aliases_are_listed(
         self, watched: Watched, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("exporter.aws.sweep._MANY", 25)
+        monkeypatch.setattr("exporter.aws.sweep.MANY", 25)
         own = {watched.vault.create_key(alias=f"alias/{number:03}").key_id for number in range(230)}
         managed = {watched.vault.create_key(manager="AWS", alias=f"alias/aws/{name}").key_id for name in ("ebs", "s3")}
         order: list[str] = []
@@ -183,7 +184,7 @@ class TestFullPass:
     def test_of_many_keys_those_that_aws_manages_are_never_unreadable(
         self, watched: Watched, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("exporter.aws.sweep._MANY", 2)
+        monkeypatch.setattr("exporter.aws.sweep.MANY", 2)
         own = watched.vault.create_key().key_id
         managed = watched.vault.create_key(manager="AWS", alias="alias/aws/ebs", denied={"DescribeKey"}).key_id
         for _ in range(2):
@@ -195,7 +196,7 @@ class TestFullPass:
     def test_without_aliases_many_keys_are_described_all_the_same(
         self, watched: Watched, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("exporter.aws.sweep._MANY", 2)
+        monkeypatch.setattr("exporter.aws.sweep.MANY", 2)
         own = watched.vault.create_key(alias="alias/own").key_id
         managed = watched.vault.create_key(manager="AWS", alias="alias/aws/ebs").key_id
         watched.full()
@@ -211,6 +212,53 @@ class TestFullPass:
             watched.vault.create_key(alias=f"alias/{number}")
         assert watched.changes().kind is PassKind.FULL
         assert watched.asked == {"ListKeys": 1, "ListAliases": 1, "DescribeKey": 25}
+
+
+class TestNotices:
+    """What a pass tells of known keys before it is over."""
+
+    @pytest.mark.parametrize("kind", [PassKind.FULL, PassKind.CHANGES])
+    def test_deletions_are_noticed_before_every_key_was_described(self, watched: Watched, kind: PassKind) -> None:
+        ids = [watched.vault.create_key().key_id for _ in range(40)]
+        for key_id in ids[:20]:
+            watched.vault.schedule_deletion(key_id)
+        watched.full()
+        for key_id in ids[:20]:
+            watched.vault.cancel_deletion(key_id)
+        for key_id in ids[20:]:
+            watched.vault.schedule_deletion(key_id)
+        notices: list[tuple[Pass, int]] = []
+        result = self._swept(watched, kind, notices)
+        first, answered = notices[0]
+        assert first.kind is PassKind.NAMED
+        assert first.read
+        assert first.read.items() <= result.read.items()
+        assert answered < len(result.read)
+
+    def test_what_is_no_deletion_can_wait_for_the_end(self, watched: Watched) -> None:
+        old = [watched.vault.create_key().key_id for _ in range(10)]
+        watched.vault.schedule_deletion(old[0])
+        watched.full()
+        watched.vault.disable(old[1])
+        watched.vault.create_key()
+        notices: list[tuple[Pass, int]] = []
+        assert len(self._swept(watched, PassKind.FULL, notices).read) == 11
+        assert notices == []
+
+    @staticmethod
+    def _swept(watched: Watched, kind: PassKind, notices: list[tuple[Pass, int]]) -> Pass:
+        """Make a pass, one request after the other; note what was noticed with the answers that there were by then."""
+        described = watched.lab.faults.change(merging({}), operation="DescribeKey")
+        sweeper = Sweeper(calls=watched.lab.calls(concurrency=1), request_rate=1.0, tags=())
+        return watched.lab.run(
+            sweeper.sweep(
+                watched.lab.home(),
+                kind,
+                watched.keys,
+                {},
+                noticed=lambda found: notices.append((found, described.hits)),
+            )
+        )
 
 
 class TestChangesPass:
@@ -298,13 +346,13 @@ class TestVanishedKeys:
         assert watched.keys.tombstones.keys() == {key.key_id}
         assert watched.asked == {"ListKeys": 1, "DescribeKey": 1}, "absence from the list alone is no proof"
 
-    @pytest.mark.parametrize("kind", PassKind)
+    @pytest.mark.parametrize("kind", [PassKind.FULL, PassKind.CHANGES])
     def test_a_key_that_is_missing_in_the_list_but_answers_is_not_gone(self, watched: Watched, kind: PassKind) -> None:
         key = watched.vault.create_key()
         watched.vault.schedule_deletion(key.key_id)
         watched.full()
         watched.lab.faults.change(merging({"Keys": []}), operation="ListKeys")
-        result = watched._pass(kind)
+        result = watched.sweep(kind)
         assert not result.gone
         assert not watched.told
         assert watched.keys.by_id[key.key_id].pending
@@ -513,13 +561,13 @@ class TestTags:
         assert tagged.asked["GetResources"] == 1
         assert tagged.keys.by_id[new.key_id].tags == (("team", "edge"),)
 
-    @pytest.mark.parametrize("kind", PassKind)
+    @pytest.mark.parametrize("kind", [PassKind.FULL, PassKind.CHANGES])
     def test_where_they_are_denied_keys_keep_those_they_had(self, tagged: Watched, kind: PassKind) -> None:
         key = tagged.vault.create_key(tags={"team": "core"})
         tagged.full()
         new = tagged.vault.create_key(tags={"team": "edge"})
         tagged.lab.faults.deny(operation="GetResources")
-        result = tagged._pass(kind)
+        result = tagged.sweep(kind)
         assert errors(result) == {("GetResources", "AccessDeniedException")}
         assert result.ended_by is None
         assert tagged.keys.by_id[key.key_id].tags == (("team", "core"),)

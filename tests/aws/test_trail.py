@@ -1,23 +1,26 @@
 """What CloudTrail says has changed, and what the refresh loop makes of it."""
 
 import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
 
+from exporter.aws.calls import Access
 from exporter.aws.cloudtrail import OVERLAP
 from exporter.aws.connection import Connection
+from exporter.aws.dossier import SOON
 from exporter.aws.trail import OTHERS, OTHERS_EVERY, Look
 from exporter.demo.vault import Vault
 from exporter.demo.world import World
-from exporter.model import Events, Keys, PassKind, without
+from exporter.model import Events, Keys, PassKind, Target, Unreadable, without
 from exporter.settings import Settings
 from tests.aws.harness import Station, watching
 
 if TYPE_CHECKING:
-    from tests.aws.harness import Eventually, Lab, OpenLab
+    from tests.aws.harness import Eventually, Lab, OpenLab, RunStation
 
 HOME = "111122223333"
 REGION = "eu-west-1"
@@ -97,6 +100,18 @@ class TestLooks:
             lab.monotonic.advance(OTHERS_EVERY)
         assert named == {key_id: frozenset({"DisableKey"})}
 
+    def test_an_event_whose_turn_comes_again_names_its_key_once_too(
+        self, lab: "Lab", vault: Vault, connection: Connection
+    ) -> None:
+        key_id = some_key(vault)
+        vault.disable(key_id)
+        named: list[str] = []
+        for _ in range(2 * len(OTHERS) + 1):
+            lab.world.agenda.advance(OTHERS_EVERY)
+            lab.monotonic.advance(OTHERS_EVERY)
+            named += look(lab, connection).named
+        assert named == [key_id]
+
     def test_between_two_turns_a_look_costs_one_request(self, lab: "Lab", vault: Vault, connection: Connection) -> None:
         assert vault.keys
         look(lab, connection)
@@ -137,7 +152,49 @@ class TestFailures:
         for _ in range(1001):
             vault.schedule_deletion(vault.create_key().key_id)
         lab.world.agenda.advance(1)
-        assert look(lab, connection).reason == "too_many_events"
+        first = look(lab, connection)
+        assert (first.reason, len(first.named)) == ("too_many_events", 1000)
+        lab.monotonic.advance(SOON)
+        again = look(lab, connection)
+        assert (again.reason, len(again.named)) == ("too_many_events", 0)
+
+    def test_what_can_not_be_read_is_in_the_way_until_every_key_was_described(
+        self, lab: "Lab", vault: Vault, connection: Connection
+    ) -> None:
+        def later(seconds: float) -> Look:
+            lab.world.agenda.advance(seconds)
+            lab.monotonic.advance(seconds)
+            return look(lab, connection)
+
+        assert look(lab, connection) == Look()
+        vault.schedule_deletion(some_key(vault))
+        lab.faults.change(without_records, operation="LookupEvents")
+        assert later(SOON).reason == "invalid_response"
+        assert later(2 * OVERLAP).reason == "invalid_response"
+        connection.trail.described(lab.home().target, lab.monotonic())
+        assert later(SOON) == Look()
+
+
+def without_records(answer: Any) -> Any:
+    return {**answer, "Events": [{**event, "CloudTrailEvent": "{"} for event in answer["Events"]]}
+
+
+class HalfRead:
+    """A CloudTrail that tells nothing, until it names a key and then fails."""
+
+    def __init__(self) -> None:
+        self.key_id = ""
+
+    async def look(self, access: Access) -> Look:
+        assert access
+        key_id, self.key_id = self.key_id, ""
+        return Look({key_id: frozenset({"ScheduleKeyDeletion"})}, "ThrottlingException") if key_id else Look()
+
+    def described(self, target: Target, at: float) -> None:
+        pass
+
+    def forget(self, watched: Container[Target]) -> None:
+        pass
 
 
 def hourly(**changes: Any) -> Settings:
@@ -150,24 +207,15 @@ def hourly(**changes: Any) -> Settings:
 
 
 class TestTheRefreshLoop:
-    @pytest.fixture
-    def stations(self) -> Iterator[list[Station]]:
-        stations: list[Station] = []
-        yield stations
-        for station in stations:
-            station.stop()
-
-    def start(self, lab: "Lab", stations: list[Station], eventually: "Eventually", **changes: Any) -> Station:
-        station = Station(lab, hourly(**changes))
-        stations.append(station)
-        station.start()
+    def start(self, lab: "Lab", run_station: "RunStation", eventually: "Eventually", **changes: Any) -> Station:
+        station = run_station(lab, hourly(**changes))
         eventually(lambda: station.refresher.ready)
         return station
 
     def test_a_deletion_is_found_by_its_event_alone(
-        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
     ) -> None:
-        station = self.start(lab, stations, eventually)
+        station = self.start(lab, run_station, eventually)
         described = lab.world.counts.total("DescribeKey")
         key = vault.schedule_deletion(some_key(vault))
         eventually(lambda: station.pending() == {key.arn})
@@ -175,10 +223,22 @@ class TestTheRefreshLoop:
         assert lab.heard.named["ScheduleKeyDeletion"] == 1
         assert lab.world.counts.total("DescribeKey") > described
 
-    def test_without_the_event_only_the_next_full_pass_would(
-        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+    def test_so_is_one_whose_event_was_read_before_cloudtrail_failed(
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
     ) -> None:
-        station = self.start(lab, stations, eventually, cloudtrail=False)
+        trail = HalfRead()
+        station = run_station(lab, hourly(), lambda settings: replace(lab.connect(settings), trail=cast("Any", trail)))
+        eventually(lambda: self.events(station) == Events("cloudtrail", "", 3600.0))
+        eventually(lambda: lab.heard.passes["changes"])
+        key = vault.schedule_deletion(some_key(vault))
+        trail.key_id = key.key_id
+        eventually(lambda: station.pending() == {key.arn})
+        assert lab.heard.passes["full"] == 1
+
+    def test_without_the_event_only_the_next_full_pass_would(
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
+    ) -> None:
+        station = self.start(lab, run_station, eventually, cloudtrail=False)
         vault.schedule_deletion(some_key(vault))
         seen = lab.heard.passes["changes"]
         eventually(lambda: lab.heard.passes["changes"] > seen + 3)
@@ -187,10 +247,10 @@ class TestTheRefreshLoop:
         eventually(lambda: station.pending() != set())
 
     def test_full_passes_are_as_far_apart_as_events_allow(
-        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
     ) -> None:
         assert vault.keys
-        station = self.start(lab, stations, eventually)
+        station = self.start(lab, run_station, eventually)
         eventually(lambda: self.events(station) == Events("cloudtrail", "", 3600.0))
         lab.faults.deny(operation="LookupEvents")
         eventually(lambda: self.events(station) == Events("none", "AccessDeniedException", 1800.0))
@@ -198,27 +258,27 @@ class TestTheRefreshLoop:
         assert station.is_up(REGION), "a denied CloudTrail costs no pass"
 
     def test_switched_off_it_asks_nothing(
-        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
     ) -> None:
         assert vault.keys
-        station = self.start(lab, stations, eventually, cloudtrail=False)
+        station = self.start(lab, run_station, eventually, cloudtrail=False)
         assert self.events(station) == Events("none", "disabled", 1800.0)
         assert lab.world.counts.total("LookupEvents") == 0
 
     def test_a_cloudtrail_that_hangs_holds_up_no_pass(
-        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
     ) -> None:
         assert vault.keys
         hanging = lab.faults.hang(operation="LookupEvents")
-        self.start(lab, stations, eventually)
+        self.start(lab, run_station, eventually)
         eventually(lambda: lab.heard.passes["changes"] > 5)
         assert hanging.hits
 
     def test_one_that_hangs_while_it_is_relied_on_holds_up_no_look_at_a_pending_key(
-        self, lab: "Lab", vault: Vault, stations: list[Station], eventually: "Eventually"
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
     ) -> None:
         key = vault.schedule_deletion(some_key(vault))
-        station = self.start(lab, stations, eventually)
+        station = self.start(lab, run_station, eventually)
         eventually(lambda: self.events(station) == Events("cloudtrail", "", 3600.0))
         hanging = lab.faults.hang(operation="LookupEvents")
         eventually(lambda: hanging.hits)
@@ -270,6 +330,29 @@ class TestKeysThatEventsName:
         key_id = some_key(vault)
         vault.keys[key_id].denied = frozenset({"DescribeKey"})
         assert self.look_at(lab, connection, known, key_id).unreadable == {key_id: "AccessDeniedException"}
+
+    def test_so_is_a_new_one(self, lab: "Lab", vault: Vault, connection: Connection, known: Keys) -> None:
+        key = vault.create_key(denied={"DescribeKey"})
+        result = self.look_at(lab, connection, known, key.key_id)
+        assert result.unreadable == {key.key_id: "AccessDeniedException"}
+
+    def test_a_new_one_that_is_pending_is_known_though_its_aliases_are_denied(
+        self, lab: "Lab", vault: Vault, connection: Connection, known: Keys
+    ) -> None:
+        key = vault.schedule_deletion(vault.create_key(alias="alias/new").key_id)
+        lab.faults.deny(operation="ListAliases")
+        result = self.look_at(lab, connection, known, key.key_id)
+        assert result.read[key.key_id].pending
+        assert [error.operation for error in result.errors] == ["ListAliases"]
+
+    def test_one_that_was_never_read_and_does_not_exist_any_more_is_forgotten(
+        self, lab: "Lab", vault: Vault, connection: Connection, known: Keys
+    ) -> None:
+        key = vault.create_key()
+        vault.delete(key.key_id)
+        unreadable = {key.key_id: Unreadable("KMSInternalException", since=0.0)}
+        result = lab.run(connection.sweeper.changes_named(lab.home(), (), known, unreadable))
+        assert (result.gone, result.unreadable) == ({key.key_id}, {})
 
     def test_a_suspect_is_described_in_the_next_passes_too(
         self, lab: "Lab", vault: Vault, connection: Connection, known: Keys

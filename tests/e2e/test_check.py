@@ -154,6 +154,7 @@ class TestExitStatus:
             (["--fail-within", "7"], 'kms-exporter: --fail-within: "7" (command line) has no unit; accepted: '),
             (["--account", "12"], 'kms-exporter: --account: "12" (command line) is refused; accepted: '),
             (["--region", "Ireland"], 'kms-exporter: --region: "Ireland" (command line) is refused; accepted: '),
+            (["--region", "a\nb"], 'kms-exporter: --region: "a\\nb" (command line) is refused; accepted: '),
             (
                 ["--output-file", "/nowhere/at/all"],
                 'kms-exporter: --output-file: "/nowhere/at/all" (command line) can\'t',
@@ -167,6 +168,11 @@ class TestExitStatus:
         assert (ended.status, ended.output, len(ended.errors.splitlines())) == (2, "", 1)
         assert ended.errors.startswith(told)
         assert emulator.world.counts.total() == 0
+
+    def test_2_when_there_is_no_room_for_the_report(self, emulator: EmulatorServer) -> None:
+        ended = check(emulator, "--output-file", "/dev/full")
+        assert (ended.status, ended.output) == (2, "")
+        assert ended.errors.startswith('kms-exporter: --output-file: "/dev/full" (command line) can\'t be written: No ')
 
 
 class TestOutput:
@@ -214,6 +220,22 @@ class TestOutput:
         assert ended.status == 2
         assert ended.output.startswith("Could not check\n  account 222233334444: ")
         assert json.loads(file.read_text())["checked"]["only_accounts"] == ["222233334444"]
+
+    def test_a_reader_that_goes_away_changes_no_status(self, emulator: EmulatorServer) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            ended = subprocess.run(
+                command("--output", "json"),
+                env=environ(emulator, KMS_EXPORTER_AWS__ORGANIZATION__ENABLED="true"),
+                stdout=writer,
+                stderr=subprocess.PIPE,
+                check=False,
+                timeout=120,
+            )
+        finally:
+            os.close(writer)
+        assert (ended.returncode, b"Traceback" in ended.stderr) == (2, False)
 
     def test_an_acknowledgement_that_is_about_no_key_is_told(self, emulator: EmulatorServer) -> None:
         typo: Mapping[str, str] = {

@@ -57,7 +57,7 @@ def test_a_key_that_nobody_watches_is_told_beside_those_that_are_watched(
         assert (value(process, "up"), value(process, "pending_keys")) == (1, 3)
         assert len([name for name in told(process) if "unwatched" in name]) == 1
         assert process.metrics().count("\nkms_key_pending_deletion{") == 6, "three keys in each account, as ever"
-        assert len(process.events("config_unwatched_key")) == 1
+        assert len(until(lambda: process.events("config_unwatched_key"))) == 1
 
 
 def test_a_denial_is_told_as_unknown_and_costs_nothing_else(emulator: EmulatorServer, stranger: Key) -> None:
@@ -67,7 +67,7 @@ def test_a_denial_is_told_as_unknown_and_costs_nothing_else(emulator: EmulatorSe
         process.ready()
         until(lambda: value(process, "up") == 0)
         assert told(process) == {"kms_config_up": 0, "kms_config_unreadable_results": 0}
-        (line,) = process.events("config_failed")
+        (line,) = until(lambda: process.events("config_failed"))
         assert "AccessDeniedException" in line
 
 

@@ -15,7 +15,6 @@ OURS = (
     *("dependencies.md", "performance.md", "reliability.md", "releasing.md"),
 )
 LEVELS = {"debug", "info", "warning", "error"}
-HELD_BY = re.compile(r"`(tests/\S+\.py)::(test_\w+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)?(?:#([\w-]+))?\)")
 
 
@@ -48,15 +47,9 @@ def anchors(file):
 
 def test_the_operating_guide_explains_every_event_and_no_other():
     told = re.findall(
-        r"^\| (`\w+`(?:, `\w+`)*) \| (?:info|warning|error) \|", (DOCS / "operating.md").read_text(), re.MULTILINE
+        r"^\| (`\w+`(?:, `\w+`)*) \| (?:debug|info|warning|error) \|", (DOCS / "operating.md").read_text(), re.MULTILINE
     )
     assert {event for cell in told for event in re.findall(r"\w+", cell)} == events()
-
-
-def test_every_promise_is_held_by_a_test_that_exists():
-    held = HELD_BY.findall((DOCS / "hardening.md").read_text())
-    assert len(held) > 10
-    assert [f"{file}::{name}" for file, name in held if f"def {name}(" not in (ROOT / file).read_text()] == []
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -40,6 +40,10 @@ def test_its_exposure_is_low(installed):
     assert judged.returncode == 0, judged.stdout[-300:] + judged.stderr
 
 
-def test_it_checks_the_configuration_that_it_then_serves():
-    commands = dict(re.findall(rf"^(ExecStart\w*)={PROGRAM} (.*)$", UNIT.read_text(), re.MULTILINE))
-    assert commands["ExecStartPre"].removeprefix("config validate") == commands["ExecStart"].removeprefix("serve")
+def test_a_configuration_that_cannot_be_used_is_not_retried():
+    settings = dict(re.findall(r"^(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE))
+    refused = subprocess.run(
+        [Path(sys.executable).with_name("kms-exporter"), "serve", "--config", UNIT], capture_output=True, check=False
+    )
+    assert settings["RestartPreventExitStatus"] == str(refused.returncode)
+    assert "ExecStartPre" not in settings

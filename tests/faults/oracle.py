@@ -188,11 +188,12 @@ def recovered(look: Look) -> Iterator[str]:
 
 def left(look: Look) -> Iterator[str]:
     """What is no longer to be watched is no longer told."""
-    for target in look.page.targets:
+    for target in look.truth.spans:
         gone_for = look.began - look.leaves(target)
         if gone_for > look.bounds.start:
             look.checked["left"] += 1
-            yield f"{target} is told {gone_for:.1f} s after it left"
+            if target in look.page.targets:
+                yield f"{target} is told {gone_for:.1f} s after it left"
 
 
 def counted(look: Look) -> Iterator[str]:

@@ -41,7 +41,6 @@ class Page:
     """A page, by target."""
 
     targets: dict[Target, ShownTarget] = field(default_factory=lambda: defaultdict(ShownTarget))
-    accounts: dict[str, bool] = field(default_factory=dict)
     snapshot_at: float | None = None
 
 
@@ -61,8 +60,6 @@ def parse(text: str) -> Page:
             _take_key(page, name, labels, value)
         elif "region" in labels and "account_id" in labels:
             _take_target(page.targets[_target(labels)], name, labels, value)
-        elif name == "kms_exporter_account_up":
-            page.accounts[labels["account_id"]] = bool(value)
         elif name == "kms_exporter_snapshot_timestamp_seconds":
             page.snapshot_at = value
     return page

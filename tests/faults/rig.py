@@ -71,7 +71,7 @@ class Rig:
     Attributes:
         truth: what is true of each key.
         troubles: what stands in the way of reading it.
-        life: of the process that runs; None while there is none that answers.
+        life: of the process that was started last.
         ends: how each process ended that was ended.
         pressed: whether the process must do without memory, so that nothing can be asked of it but to come back.
         was_pressed: whether this process ever had to.
@@ -93,7 +93,6 @@ class Rig:
         self.config = folder / "kms.yaml"
         self.configure(16)
         self.ends: Counter[int] = Counter()
-        self.broken: list[str] = []
         self.dead_since = 0.0
         self.pressed = False
         self.tarpit: Tarpit | None = None

@@ -38,13 +38,14 @@ def test_no_promise_is_broken() -> None:
 
 
 def test_a_page_that_loses_a_pending_key_is_found_out_and_told_with_its_seed() -> None:
-    scrapes = count()
+    with_keys = count()
 
     def lose_one(page: str) -> str:
-        if next(scrapes) < 20:
-            return page
         key_id = re.search(r'kms_key_pending_deletion\{.*key_id="([^"]+)"\} 1', page)
-        return re.sub(rf'^.*key_id="{key_id[1]}".*\n', "", page, flags=re.MULTILINE) if key_id else page
+        if key_id is None or next(with_keys) < 20:
+            return page
+        return re.sub(rf'^.*key_id="{key_id[1]}".*\n', "", page, flags=re.MULTILINE)
 
-    report = run(seed=11, seconds=15, interval=1, sabotage=lose_one)
+    # Violations end it long before its time, which lets a busy machine start the process. Nothing else goes wrong.
+    report = run(seed=11, seconds=60, interval=1, only="nothing", sabotage=lose_one)
     assert any(re.match(r"seed 11 at \S+ s: missing: ", violation) for violation in report.violations)

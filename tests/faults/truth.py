@@ -131,12 +131,3 @@ class Troubles:
     def failed_since(self, target: Target) -> float:
         """Return since when a pass under a total trouble must have failed, were there no pause between passes."""
         return min((t.since + t.fails_after for t in self.about(target) if t.total and t.until == inf), default=inf)
-
-    def troubled_since(self, target: Target, gap: float) -> float:
-        """Return since when there has not been a calm of `gap` seconds; infinity in calm."""
-        since, over = inf, -inf
-        for trouble in self.about(target):
-            if trouble.since > over + gap:
-                since = trouble.since
-            over = max(over, trouble.over)
-        return since

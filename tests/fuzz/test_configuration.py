@@ -142,7 +142,6 @@ def test_a_file_is_in_force_or_refused_in_clear_lines(written: Callable[[bytes],
 @each_kept("web_configuration")
 def test_web_files_that_are_kept(written: Callable[[bytes], Path], kept_input: Path) -> None:
     data = kept_input.read_bytes()
-    written(data)
     web_configured(written(data), data)  # the certificates that they name are not beside them
 
 

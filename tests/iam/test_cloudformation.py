@@ -129,8 +129,9 @@ def test_the_hub_that_watches_its_own_account_may_enter_no_other():
 def test_people_may_save_keys_through_a_role_of_their_own(partition):
     arn = "arn:aws:iam::111122223333:role/Oncall"
     role = resolved("remediation-role.yaml", "Role", partition, TrustedArn=arn)
-    (granted,) = role["Policies"]
-    assert granted["PolicyDocument"] == BUILD["document"](REMEDIATION, partition)
+    assert {granted["PolicyName"]: granted["PolicyDocument"] for granted in role["Policies"]} == {
+        feature: policy(feature, partition) for feature in ("core", "deletions", "tags")
+    } | {"remediation": BUILD["document"](REMEDIATION, partition)}, "who can't see a pending key can't save it"
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert (trust["Principal"], trust["Action"]) == ({"AWS": arn}, "sts:AssumeRole")
     assert role["RoleName"] != Settings().aws.organization.role_name, "the service must not get in by mistake"

@@ -1,5 +1,6 @@
 """The workflows are valid, may do no more than they need, and run what a developer runs."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -73,9 +74,23 @@ def test_no_step_lets_github_write_into_its_words(command: str) -> None:
     assert "${{" not in command, "what others name, such as a branch, comes through the environment"
 
 
+@pytest.mark.parametrize("command", [command for command in steps("run") if "REGISTRY" in command])
+def test_a_name_in_the_registry_is_in_lower_case_whoever_owns_it(command: str) -> None:
+    env = {"PATH": os.environ["PATH"], "REGISTRY": "ghcr.io/Example-Org", "GITHUB_REF_NAME": "v1.2.3"}
+    told = subprocess.run(["bash", "-c", f"echo {command}"], env=env, capture_output=True, text=True, check=True).stdout
+    assert "ghcr.io/example-org/" in told
+    assert "Example-Org" not in told
+
+
 @pytest.mark.parametrize("action", sorted(set(steps("uses"))))
-def test_an_action_is_pinned(action: str) -> None:
-    assert re.fullmatch(r"[\w-]+/[\w-]+@(v\d+|[0-9a-f]{40})", action)
+def test_an_action_is_pinned_by_its_commit(action: str) -> None:
+    assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action), "a tag can be moved to other code"
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_a_pinned_action_tells_its_version_which_dependabot_renews(file: Path) -> None:
+    pinned = re.findall(r"uses: [^\s.]\S+(.*)", file.read_text(encoding="utf-8"))
+    assert [version for version in pinned if not re.fullmatch(r" # v\d+\.\d+\.\d+", version)] == []
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
@@ -115,3 +130,15 @@ def test_nothing_is_released_that_was_not_tested() -> None:
     released = workflow(GITHUB / "workflows" / "release.yml")["jobs"]
     assert released["publish"]["needs"] == "test"
     assert released["test"]["uses"] == "./.github/workflows/ci.yml"
+
+
+def test_what_is_proposed_is_what_was_tested() -> None:
+    jobs = workflow(GITHUB / "workflows" / "dependencies.yml")["jobs"]
+    (tested,) = (
+        step["with"]["path"] for step in jobs["upgrade"]["steps"] if "upload-artifact@" in step.get("uses", "")
+    )
+    (proposed,) = (
+        step["with"]["add-paths"] for step in jobs["propose"]["steps"] if "add-paths" in step.get("with", {})
+    )
+    assert proposed == tested
+    assert [path for path in tested.split() if not (ROOT / path).exists()] == []

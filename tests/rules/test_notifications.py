@@ -280,6 +280,12 @@ def test_other_keys_and_other_concerns_are_not_silenced(channels: Channels) -> N
     assert channels.message(account, containing="WARNING: Imported material")
 
 
+def test_alerts_about_the_exporter_itself_do_not_silence_each_other(channels: Channels) -> None:
+    post_alerts(channels.url, [alert("KmsShardMissing", ""), alert("KmsExporterConfigReloadFailed", "")])
+    title = "kms-exporter refused its new configuration"
+    assert channels.message(title)["title"] == f"WARNING: {title}"
+
+
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [

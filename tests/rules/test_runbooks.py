@@ -9,9 +9,11 @@ from typing import Final
 import pytest
 
 from tests.rules.aws_commands import commands, mistakes, shell_blocks
+from tests.rules.declared import declared_metrics
 from tests.rules.own_commands import own_mistakes
 from tests.rules.paths import ROOT, RUNBOOKS
-from tests.rules.rule_files import ALERT_NAMES, ALERTS, identity
+from tests.rules.promql_labels import metrics_of
+from tests.rules.rule_files import ALERT_NAMES, ALERTS, RECORDING, identity
 
 PAGES: Final = sorted([*RUNBOOKS.glob("*.md"), ROOT / "docs" / "alerting.md", ROOT / "docs" / "procedures.md"])
 STEPS: Final = (
@@ -53,6 +55,12 @@ def _commands(program: str) -> list[tuple[str, str]]:
             ),
         }
     )
+
+
+def _queries() -> list[tuple[str, str]]:
+    """Return the queries of all pages, one in each block, with the names of the pages."""
+    blocks = re.compile(r"^ *```promql\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+    return [(page.name, query.strip()) for page in PAGES for query in blocks.findall(page.read_text())]
 
 
 def _filled(line: str) -> str:
@@ -116,6 +124,11 @@ def test_command_is_one_that_the_aws_cli_takes(where: str, command: str) -> None
 @pytest.mark.parametrize(("where", "command"), _commands("kms-exporter"))
 def test_command_is_one_that_the_exporter_takes(where: str, command: str) -> None:
     assert not own_mistakes(shlex.split(command)), where
+
+
+@pytest.mark.parametrize(("where", "query"), _queries())
+def test_query_is_one_and_asks_for_series_that_are_made(where: str, query: str) -> None:
+    assert metrics_of(query) <= declared_metrics().keys() | {rule["record"] for rule in RECORDING}, where
 
 
 @pytest.mark.parametrize("name", ABOUT_DELETION)

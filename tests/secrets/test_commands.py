@@ -95,7 +95,7 @@ def test_a_refused_configuration_is_not_quoted_where_it_is_secret(aws, emulator,
 
 def test_a_proxy_that_is_not_there_is_told_without_its_password(aws, emulator, canaries) -> None:
     canaries.plant("proxy password", PROXY_PASSWORD)
-    proxy = {"HTTP_PROXY": f"http://watcher:{PROXY_PASSWORD}@127.0.0.1:9", "NO_PROXY": ""}
+    proxy = {"HTTP_PROXY": f"http://watcher:{PROXY_PASSWORD}@127.0.0.1:9", "no_proxy": ""}
     told = run("check", env=aws.variables(emulator) | proxy)
     assert "proxy" in told["stdout"] + told["stderr"]
     assert canaries.found_in(told) == []

@@ -7,9 +7,8 @@ from exporter.aws.caller import Caller
 from exporter.aws.calls import Access
 from exporter.model import Deletion, Evidence, Key, Keys, Snapshot, Source, Target, TargetState, Unreadable, frozen
 from exporter.oneshot import Look, Scope
+from tests.support.snapshots import DAY, NOW
 
-NOW = 1_790_000_000.0
-DAY = 86_400.0
 HERE = Target("111122223333", "eu-west-1")
 THERE = Target("222233334444", "us-east-1")
 CALLER = Caller("111122223333", "arn:aws:sts::111122223333:assumed-role/Auditor/alice", "AROAEXAMPLE:alice")
@@ -76,7 +75,9 @@ def _roles(states: Iterable[TargetState]) -> Mapping[str, str]:
     return {state.target.account_id: "" for state in states}
 
 
-class _Nobody:
+class Nobody:
+    """An identity that is never asked for credentials."""
+
     async def credentials(self) -> Any:
         raise NotImplementedError
 
@@ -84,4 +85,4 @@ class _Nobody:
         raise NotImplementedError
 
 
-_NOBODY = _Nobody()
+_NOBODY = Nobody()

@@ -66,7 +66,10 @@ class ExporterProcess:
     def end(self, how: int = signal.SIGTERM, within: float = 10) -> int:
         """Send a signal; return the exit status."""
         self.process.send_signal(how)
-        return self.process.wait(within)
+        status = self.process.wait(within)
+        for reader in self._readers:
+            reader.join()  # its last lines are there
+        return status
 
     def kill(self) -> None:
         """End it whatever it does, and let nothing of it stay open."""

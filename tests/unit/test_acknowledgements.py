@@ -102,7 +102,19 @@ def test_parts_of_the_tag_are_understood() -> None:
     assert found.until == dt.datetime(2027, 2, 1, tzinfo=dt.UTC).timestamp()
 
 
-@pytest.mark.parametrize("value", ["", "false", "No", " none ", "0", "until=soon data erased", "until=2027-02-30"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "false",
+        "No",
+        " none ",
+        "0",
+        "no by=dpo ticket=CHG-4711 until=2027-01-31",
+        "until=soon data erased",
+        "until=2027-02-30",
+    ],
+)
 def test_a_tag_that_denies_or_cannot_be_read_declares_nothing(value: str) -> None:
     assert declared().of_key(HERE, KEY, Evidence(approval=value)) is None
 
@@ -130,6 +142,38 @@ def test_a_declaration_with_the_wrong_account_is_told_of_with_it() -> None:
 @pytest.mark.parametrize("unread", [TargetState(THERE), state(THERE, complete=False)])
 def test_as_long_as_its_key_may_be_where_nothing_was_read_nothing_is_told(unread: TargetState) -> None:
     assert declared({"key": "alias/x"}).unmatched(Snapshot(targets=(state(HERE, KEY), unread))) == ()
+
+
+@pytest.mark.parametrize(
+    ("account", "failed", "told"),
+    [
+        ("", THERE.account_id, False),
+        (THERE.account_id, THERE.account_id, False),
+        (THERE.account_id, "home", False),
+        (HERE.account_id, THERE.account_id, True),
+        ("", HERE.account_id, True),
+    ],
+    ids=["any account", "that account", "an account without an id yet", "another account", "one whose keys are known"],
+)
+def test_as_long_as_its_key_may_be_in_an_account_that_could_not_be_entered_nothing_is_told(
+    account: str, failed: str, told: bool
+) -> None:
+    snapshot = Snapshot(targets=(state(HERE, KEY),), account_errors={failed: "AssumeRole: AccessDenied"})
+    assert bool(declared({"key": "alias/x", "account": account}).unmatched(snapshot)) is told
+
+
+def test_as_long_as_the_organization_could_not_be_listed_nothing_is_told() -> None:
+    snapshot = Snapshot(targets=(state(HERE, KEY),), organization=False)
+    assert declared({"key": "alias/x"}).unmatched(snapshot) == ()
+
+
+def test_a_shard_tells_nothing_since_another_one_may_watch_the_key() -> None:
+    settings = {
+        "deletions": {"acknowledgements": [{"key": "alias/x", "reason": "r"}]},
+        "shard": {"index": 0, "total": 2},
+    }
+    acknowledgements = Acknowledgements.of(Settings.model_validate(settings))
+    assert acknowledgements.unmatched(Snapshot(targets=(state(HERE, KEY),))) == ()
 
 
 def test_before_anything_was_discovered_nothing_is_told() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
-from exporter.acknowledgements import Acknowledgement, Acknowledgements, Rule
+from exporter.acknowledgements import Acknowledgement, Acknowledgements
 from exporter.exposition.negotiation import Format
 from exporter.exposition.renderer import Renderer
 from exporter.model import (
@@ -25,6 +25,7 @@ from exporter.model import (
     Usage,
     UsageCase,
 )
+from tests.support.declaring import rule
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -189,12 +190,8 @@ class TestFreeText:
 
 def told(evidence: Evidence, acknowledgement=None, *, now=NOW, key=PENDING) -> list[str]:
     """Return the page of a pending key with what is known of its deletion."""
-    acknowledgements = Acknowledgements([rule(key, acknowledgement)] if acknowledgement else ())
+    acknowledgements = Acknowledgements([rule(key.key_id, acknowledgement)] if acknowledgement else ())
     return page(key, now=now, acknowledgements=acknowledgements, evidence={key.key_id: evidence})
-
-
-def rule(key: Key, acknowledgement: Acknowledgement) -> Rule:
-    return Rule(key.key_id, "", "", re.compile(re.escape(key.key_id)), acknowledgement)
 
 
 def test_the_deletion_names_who_scheduled_it_and_who_approved_it() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -279,7 +279,6 @@ def samples(families: Iterator[Metric]) -> dict[Sample, float]:
     return found
 
 
-@settings(deadline=None)
 @given(snapshots(), st.sampled_from(EXPORTS))
 def test_both_formats_tell_what_prometheus_client_would(snapshot: Snapshot, export: Export) -> None:
     plain = CollectorRegistry()
@@ -290,7 +289,6 @@ def test_both_formats_tell_what_prometheus_client_would(snapshot: Snapshot, expo
     assert samples(parse_openmetrics(openmetrics)) == samples(parse_openmetrics(generate_openmetrics(plain).decode()))
 
 
-@settings(deadline=None)
 @given(snapshots(), st.sampled_from(list(Format)))
 def test_the_compressed_page_is_one_gzip_member_with_the_same_bytes(snapshot: Snapshot, form: Format) -> None:
     zipped = rendered(snapshot, form=form, zipped=True)

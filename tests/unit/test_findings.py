@@ -20,7 +20,8 @@ from exporter.model import (
 )
 from exporter.oneshot import Scope
 from exporter.settings import Settings
-from tests.support.looks import DAY, HERE, NOW, THERE, a_key, a_look, a_state
+from tests.support.looks import HERE, THERE, a_key, a_look, a_state
+from tests.support.snapshots import DAY, NOW
 
 LONG_AGO = Usage(UsageCase.USED, last_used_at=NOW - 300 * DAY)
 LATELY = Usage(UsageCase.USED, last_used_at=NOW - DAY)

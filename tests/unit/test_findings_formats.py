@@ -24,7 +24,8 @@ from exporter.findings.report import Report
 from exporter.model import Deletion, DeniedUses, Evidence, Grants, Key, Scheduling, Usage, UsageCase
 from exporter.oneshot import Scope
 from exporter.settings import Settings
-from tests.support.looks import CALLER, DAY, HERE, NOW, THERE, a_key, a_look, a_state
+from tests.support.looks import CALLER, HERE, THERE, a_key, a_look, a_state
+from tests.support.snapshots import DAY, NOW
 
 HOSTILE = (
     "=cmd|' /C calc'!A0",
@@ -304,6 +305,13 @@ class TestPlain:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_hostile_text_gets_a_control_character_into_a_report(form: Form, text: str) -> None:
     assert CONTROLS.findall(form(hostile_report(text)).decode("utf-8-sig").replace("\r\n", "\n")) == []
+
+
+@pytest.mark.parametrize("form", [as_junit, as_ocsf, as_plain])
+def test_an_acknowledgement_is_told_with_the_day_that_was_declared(form: Form) -> None:
+    declared = {"acknowledgements": [{"key": "calm", "reason": "retired", "until": "2027-01-31"}]}
+    report = report_of(a_look(a_state(a_key("calm"))), Settings.model_validate({"deletions": declared}))
+    assert "until 2027-01-31" in form(report).decode()
 
 
 @pytest.mark.parametrize("text", HOSTILE)

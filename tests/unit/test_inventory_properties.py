@@ -147,6 +147,22 @@ class InventoryMachine(RuleBasedStateMachine):
             for known in expected.keys.values():
                 known.fresh_at = self.uptime
 
+    @precondition(lambda self: any(expected.is_known for expected in self.expected.values()))
+    @rule(data=st.data(), answers=ANSWERS, cut_short=st.booleans())
+    def look_at_keys_that_events_name(self, data: st.DataObject, answers: dict[str, object], cut_short: bool) -> None:
+        """Done only where keys are known already."""
+        known = sorted(place for place, expected in self.expected.items() if expected.is_known)
+        place = data.draw(st.sampled_from(known))
+        expected = self.expected[place]
+        answers = {
+            key_id: answer
+            for key_id, answer in answers.items()
+            if key_id not in expected.aws_managed and answer != "aws_managed"
+        }
+        told = self.inventory.apply(place, _pass(place, PassKind.NAMED, answers, set(), cut_short=cut_short))
+        happened = [self._take_in(expected, key_id, answer) for key_id, answer in answers.items()]
+        assert sorted((each.kind, each.key.key_id) for each in told) == sorted(filter(None, happened))
+
     @rule(place=A_TARGET)
     def fail_a_pass(self, place: Target) -> None:
         self.inventory.fail(place, TargetError(place, "ListKeys", "timeout"))
@@ -284,4 +300,4 @@ def _keys(state: TargetState | None) -> dict[str, Key]:
 
 
 TestInventory = InventoryMachine.TestCase
-TestInventory.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestInventory.settings = settings(max_examples=200, stateful_step_count=30)

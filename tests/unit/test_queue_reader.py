@@ -16,6 +16,7 @@ from exporter.log import Log
 from exporter.model import Target
 from exporter.queue_reader import TRIES, QueueReader
 from tests.support.eventbridge import ACCOUNT, REGION, api_call, key_arn, text
+from tests.support.looks import Nobody
 
 HERE, THERE = Target(ACCOUNT, REGION), Target(ACCOUNT, "us-east-1")
 ELSEWHERE = Target("999988887777", REGION)
@@ -94,16 +95,6 @@ class Watcher:
         if access.target in self.hanging:
             await asyncio.Event().wait()
         return self.silent.intersection(key_ids)
-
-
-class Nobody:
-    """An identity that is never asked for credentials."""
-
-    async def credentials(self) -> Any:
-        raise NotImplementedError
-
-    def refused(self, credentials: Any) -> None:
-        raise NotImplementedError
 
 
 class Heard:

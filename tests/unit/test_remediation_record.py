@@ -1,5 +1,6 @@
 """The record: what it holds, how it survives a crash, what the next run takes from it, and the schema of its lines."""
 
+import io
 import json
 import stat
 from pathlib import Path
@@ -130,6 +131,21 @@ def test_a_disk_that_is_full_is_said_and_stops_nothing() -> None:
     assert "No space left" in record.trouble
 
 
+def test_a_disk_that_takes_a_part_gets_the_rest(tmp_path: Path) -> None:
+    class Grudging(io.FileIO):
+        def write(self, data: Any, /) -> int:
+            return super().write(data[:7])
+
+    with Grudging(tmp_path / "record.jsonl", "w") as file:
+        RecordFile(file).append({"format": 1, "event": "started"})
+    assert json.loads((tmp_path / "record.jsonl").read_bytes()) == {"format": 1, "event": "started"}
+
+
+def test_what_fails_while_it_is_held_is_not_told_as_its_fault(story: Story) -> None:
+    with pytest.raises(OSError, match=r"^the terminal is gone$"), open_record(str(story.path)):
+        raise OSError("the terminal is gone")
+
+
 def test_a_summary_that_can_not_be_written_is_said(tmp_path: Path) -> None:
     assert "No such file" in append_text(str(tmp_path / "missing" / "record.txt"), "text")
 
@@ -179,7 +195,25 @@ class TestUnfinished:
         assert len(read_unfinished(str(story.path))) == 1
         assert story.tell(ENABLED) == {}
 
-    @pytest.mark.parametrize("text", ["hello", "[]", "{}", '{"format": 2}', "\xff\xfe"])
+    @pytest.mark.parametrize("reason", ["a\u2028b\x85c", "not UTF-8: \udcff"])
+    def test_no_character_of_a_reason_makes_it_unreadable(self, story: Story, reason: str) -> None:
+        with open_record(str(story.path)) as record:
+            Journal(record, "arn:aws:iam::111122223333:user/alice", reason, "", lambda: 1.5).cancelling(STEP)
+        assert json.loads(story.path.read_bytes())["reason"] == reason
+        assert len(read_unfinished(str(story.path))) == 1
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "hello",
+            "[]",
+            "{}",
+            '{"format": 2}',
+            '{"format": 1}',
+            '{"format": 1, "event": "enabled", "key": "abc"}',
+            "\xff\xfe",
+        ],
+    )
     def test_a_file_that_is_no_record_is_refused(self, story: Story, text: str) -> None:
         story.path.write_bytes(text.encode("latin-1"))
         with pytest.raises(ConfigError, match="is no record"):

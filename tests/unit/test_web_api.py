@@ -27,8 +27,7 @@ from exporter.web.api.paging import MAX_LIMIT, Query, keys_page, parse_query
 from exporter.web.api.records import MAX_UNREADABLE
 from exporter.web.parameters import ParameterError
 from tests.support.declaring import rule
-from tests.support.snapshots import DAY, HOUR, IRELAND, LONDON, NOW, OTHER, pending
-from tests.support.snapshots import key as key_of
+from tests.support.snapshots import DAY, HOUR, IRELAND, LONDON, NOW, OTHER, key, pending
 from tests.support.snapshots import state as of
 
 FULL = Key(
@@ -54,10 +53,6 @@ EVIDENCE = Evidence(
     grants=Grants(2, ("rds.amazonaws.com",)),
     denied_uses=DeniedUses(3, NOW - HOUR, "card-service/i-1", "Decrypt"),
 )
-
-
-def key(key_id: str) -> Key:
-    return key_of(key_id)
 
 
 def answer(snapshot: Snapshot, query: str = "", now: float = NOW, rules=(), unmatched=()) -> dict:
@@ -217,7 +212,7 @@ def test_targets_and_accounts_tell_what_could_not_be_checked() -> None:
 
 
 def test_changes_are_told() -> None:
-    saved = Transition(TransitionKind.CANCELLED, IRELAND, key_of("k", "Disabled", aliases=("alias/a",)), "x", NOW)
+    saved = Transition(TransitionKind.CANCELLED, IRELAND, key("k", "Disabled", aliases=("alias/a",)), "x", NOW)
     assert answer(Snapshot(NOW, 1, transitions=(saved,)))["transitions"] == [
         {
             "kind": "deletion_cancelled",

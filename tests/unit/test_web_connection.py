@@ -129,7 +129,7 @@ class TestLimits:
         ids=["path", "query", "header", "headers", "how many headers"],
     )
     def test_a_request_with_too_much_before_its_end_is_refused(self, request_bytes: bytes) -> None:
-        with peers_of(Narrow) as peers:
+        with peers_of(Patient) as peers:
             assert peers.another().status(request_bytes) == 400
 
     @pytest.mark.parametrize("beginning", [b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\nCookie: "])

@@ -14,9 +14,7 @@ from exporter.web.app import create_app, create_probes
 from exporter.web.metrics import INLINE_SAMPLES, INLINE_TARGETS
 from tests.support.declaring import rule
 from tests.support.serving import FakeExporter
-
-NOW = 1_790_000_000.0
-DAY = 86_400.0
+from tests.support.snapshots import DAY, NOW
 
 
 class Client:

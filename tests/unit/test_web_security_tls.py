@@ -258,8 +258,9 @@ class TestMistakes:
         line = refused(folder, SERVER)
         assert line.startswith('tls_server_config.key_file: "server.key" (web.yml line 3) is encrypted')
 
-    def test_a_ca_file_without_a_certificate(self, folder: Path) -> None:
-        (folder / "ca.crt").write_text("nothing")
+    @pytest.mark.parametrize("text", ["nothing", ""])
+    def test_a_ca_file_without_a_certificate(self, folder: Path, text: str) -> None:
+        (folder / "ca.crt").write_text(text)
         assert "tls_server_config.client_ca_file" in refused(folder, VERIFY)
 
     def test_a_key_is_not_shown(self, folder: Path, server: Pair) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from exporter.acknowledgements import Acknowledgement, Acknowledgements
 from exporter.model import (
+    ConfigKey,
+    ConfigView,
     Deletion,
     DeniedUses,
     Evidence,
@@ -162,6 +164,13 @@ class TestPendingKeys:
         assert "Nothing is known yet." in page_of(Snapshot(NOW, 1, (TargetState(IRELAND),))).text
         assert "No key that could be checked is pending deletion." in page_of(of_keys()).text
 
+    @pytest.mark.parametrize(
+        ("other", "tone"),
+        [(of(LONDON), "good"), (TargetState(LONDON), "calm"), (TargetState(LONDON, up=False), "calm")],
+    )
+    def test_no_pending_key_is_good_only_where_everything_was_checked(self, other: TargetState, tone: str) -> None:
+        assert f'<b class="{tone}">0</b> pending deletion' in html(Snapshot(NOW, 1, (of(IRELAND), other)))
+
     def test_without_a_match_nothing_is_said_of_other_keys(self) -> None:
         page = page_of(of_keys(pending("a")), "q=zzz")
         assert "No pending key matches." in page.text
@@ -260,6 +269,26 @@ class TestWhatIsWatched:
         assert "Could not list the accounts of the organization" in text
         assert "2 not checked in full" in text
 
+    def test_keys_that_nobody_watches_are_named(self) -> None:
+        elsewhere = Target("777788889999", "eu-north-1")
+        keys = tuple(
+            ConfigKey(elsewhere, f"id-{number}", f"arn-{number}", "PendingDeletion", NOW - 2 * HOUR)
+            for number in (1, 2)
+        )
+        page = page_of(
+            Snapshot(NOW, 1, (of(IRELAND, key("a")),), config=ConfigView(NOW, NOW, keys=keys, unwatched=keys))
+        )
+        assert "AWS Config reports 2 keys as pending deletion where nobody watches" in page.text
+        assert "id-2 in 777788889999, eu-north-1, recorded 2 h ago" in page.text
+        assert "1 not checked in full" in page.text
+        assert not page.attributes("b", **{"class": "good"})
+
+    def test_a_config_that_does_not_answer_is_told_and_not_taken_for_none(self) -> None:
+        config = ConfigView(NOW, None, "SelectAggregateResourceConfig: AccessDenied")
+        text = page_of(Snapshot(NOW, 1, (of(IRELAND, key("a")),), config=config)).text
+        assert "Could not ask AWS Config, which knows of keys that are not watched here: " in text
+        assert "1 not checked in full" in text
+
     def test_many_targets_come_in_pages_and_can_be_filtered(self) -> None:
         states = tuple(TargetState(Target("111122223333", f"region-{number:04}")) for number in range(PAGE_SIZE + 1))
         snapshot = Snapshot(NOW, 1, states)
@@ -288,10 +317,16 @@ class TestChanges:
         many = tuple(Transition(TransitionKind.CREATED, IRELAND, key(f"{n}"), "", NOW) for n in range(30))
         page = page_of(Snapshot(NOW, 1, transitions=many))
         assert len(page.rows["Latest changes"]) == 26
-        assert "The latest 25 of 30" in page.text
+        assert "25 of the latest 30 are shown" in page.text
 
     def test_none(self) -> None:
         assert "None was seen since this process started." in page_of(Snapshot()).text
+
+    def test_none_in_an_account_says_nothing_of_changes_that_are_no_longer_kept(self) -> None:
+        change = Transition(TransitionKind.CREATED, IRELAND, key("k"), "", NOW)
+        text = page_of(Snapshot(NOW, 1, transitions=(change,)), "account=444455556666").text
+        assert "None of the latest 1 was in these accounts and regions." in text
+        assert "since this process started" not in text
 
 
 class TestAcknowledgements:
@@ -305,6 +340,13 @@ class TestAcknowledgements:
         text = page_of(of_keys(pending("a", aliases=("alias/a",))), rules=[expired]).text
         assert "1 expired" in text
         assert "alias/a in 111122223333, eu-west-1: until spring" in text
+
+    def test_all_that_have_expired_are_counted_and_some_are_named(self) -> None:
+        keys = [pending(f"{number:02}") for number in range(25)]
+        page = page_of(of_keys(*keys), rules=[rule("*", Acknowledgement("spring", until=NOW - DAY))])
+        assert "25 expired" in page.text
+        assert page.text.count("eu-west-1: spring") == 20
+        assert "and 5 more" in page.text
 
     def test_there_is_no_such_section_where_all_is_well(self) -> None:
         assert "Acknowledgements to look at" not in page_of(of_keys(pending("a")), rules=[rule("a")]).text

@@ -6,7 +6,7 @@ from exporter.acknowledgements import Acknowledgements, Rule
 from exporter.model import Snapshot, TargetState
 from exporter.web.unmatched import Unmatched
 from tests.support.declaring import rule
-from tests.support.snapshots import IRELAND, LONDON, NOW, key
+from tests.support.snapshots import IRELAND, LONDON, NOW, OTHER, key
 from tests.support.snapshots import state as of
 
 
@@ -39,6 +39,13 @@ def test_another_target_is_seen() -> None:
     unmatched, declared = Unmatched(), Acknowledgements([rule("b")])
     assert unmatched.of(Snapshot(NOW, 1, (of(IRELAND, key("a")),)), declared)
     assert not unmatched.of(Snapshot(NOW, 1, (of(IRELAND, key("a")), TargetState(LONDON))), declared)
+
+
+def test_an_account_that_can_no_longer_be_entered_is_seen() -> None:
+    unmatched, declared = Unmatched(), Acknowledgements([rule("b")])
+    snapshot = Snapshot(NOW, 1, (of(IRELAND, key("a")),))
+    assert unmatched.of(snapshot, declared)
+    assert not unmatched.of(replace(snapshot, account_errors={OTHER.account_id: "AssumeRole: AccessDenied"}), declared)
 
 
 def test_another_declaration_is_seen() -> None:

@@ -9,7 +9,7 @@ from exporter.demo.services.base import Answer, Call, Code, Service, json_codes
 from exporter.demo.services.parameters import count
 from exporter.demo.world import Account, Organization
 
-_STATUS_OF_STATE: Final = {"ACTIVE": "ACTIVE", "SUSPENDED": "SUSPENDED", "PENDING_CLOSURE": "PENDING_CLOSURE"}
+_STATES_WITH_STATUS: Final = frozenset({"ACTIVE", "SUSPENDED", "PENDING_CLOSURE"})
 
 
 def list_accounts(call: Call) -> Answer:
@@ -43,8 +43,8 @@ def _account(call: Call, organization: Organization, account: Account) -> dict[s
         "JoinedMethod": "CREATED",
         "JoinedTimestamp": account.joined_at,
     }
-    if organization.tells_status and account.state in _STATUS_OF_STATE:
-        answer["Status"] = _STATUS_OF_STATE[account.state]
+    if organization.tells_status and account.state in _STATES_WITH_STATUS:
+        answer["Status"] = account.state
     return answer
 
 

@@ -28,7 +28,7 @@ class WireProtocol(Protocol):
 
 
 class Json11:
-    """AWS JSON 1.1 (KMS, CloudTrail, Organizations, Tagging API)."""
+    """AWS JSON 1.1 (KMS, CloudTrail, Config, Organizations, Tagging API)."""
 
     headers: Headers = ((b"content-type", b"application/x-amz-json-1.1"),)
 

@@ -68,7 +68,9 @@ def _keys_operation() -> Schema:
                 {"type": "string", "pattern": "^[^/]+/[^/]+/[^/]+$", "maxLength": MAX_LENGTH},
             ),
             _parameter(
-                "pending", "Whether to leave out keys that are not pending deletion.", _default(_flag(""), False)
+                "pending",
+                "Whether to leave out keys that are not pending deletion.",
+                {"type": "boolean", "default": False},
             ),
         ],
         "responses": {
@@ -99,7 +101,9 @@ def _schemas() -> Mapping[str, Schema]:
                 "targets": _array(_ref("Target")),
                 "transitions": _array(_ref("Transition"), "The latest changes, newest first."),
                 "acknowledgements_unmatched": _array(
-                    _ref("Rule"), "Acknowledgements of the configuration that are about no key, though all were read."
+                    _ref("Rule"),
+                    "Acknowledgements of the configuration that are about no key of this process, though all that they "
+                    "may be about was read.",
                 ),
                 "keys": _array(_ref("Key")),
                 "next": _or_null(_text("What to pass as `after` for the next page; null on the last one.")),
@@ -267,7 +271,7 @@ def _date(description: str) -> Schema:
 
 
 def _flag(description: str) -> Schema:
-    return {"type": "boolean", **_described(description)}
+    return {"type": "boolean", "description": description}
 
 
 def _number(description: str) -> Schema:
@@ -294,10 +298,6 @@ def _ref(name: str) -> Schema:
 
 def _described(description: str) -> Schema:
     return {"description": description} if description else {}
-
-
-def _default(schema: Schema, value: object) -> Schema:
-    return {**schema, "default": value}
 
 
 def _parameter(name: str, description: str, schema: Schema) -> Schema:

@@ -6,8 +6,7 @@ from math import isfinite
 from typing import Final
 
 from exporter.acknowledgements import Acknowledgement, Rule
-from exporter.exposition.families import SECONDS_PER_DAY
-from exporter.facts import Facts
+from exporter.facts import DAY, Facts
 from exporter.model import DeniedUses, Grants, Scheduling, Snapshot, Source, TargetState, Transition, Usage
 from exporter.times import rfc3339
 
@@ -88,7 +87,7 @@ def key(facts: Facts) -> Record:
         "pending": pending,
         "deletion_date": rfc3339(facts.deletion_at),
         "days_left": facts.days_left,
-        "deletion_window_days": None if window is None else window / SECONDS_PER_DAY,
+        "deletion_window_days": None if window is None else window / DAY,
         "material_expires": rfc3339(described.material_expires_at),
         "scheduled_at": rfc3339(facts.scheduled_at),
         **_scheduling(facts.evidence.scheduling),

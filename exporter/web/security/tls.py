@@ -149,7 +149,7 @@ def _verify_clients(context: ServerContext, declared: TlsServer, file: WebFile) 
     pem = _material(file, "client_ca", declared.client_ca, declared.client_ca_file)
     try:
         context.load_verify_locations(cadata=pem.decode("ascii", "replace").replace("\ufffd", "?"))
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:  # the second for an empty text
         raise file.problem(_given(declared, "client_ca"), "holds no certificate", "CA certificates in PEM") from error
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from importlib import resources
-from itertools import islice
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +13,7 @@ from markupsafe import Markup
 
 from exporter.acknowledgements import Acknowledgements, Rule
 from exporter.facts import Facts, pending_facts
-from exporter.model import Snapshot
+from exporter.model import ConfigView, Snapshot
 from exporter.times import age, minute
 from exporter.web.status.changes import latest_changes
 from exporter.web.status.pending import PendingRow
@@ -28,6 +27,7 @@ REFRESH_SECONDS: Final = 30
 
 _MAX_CHOICES: Final = 100
 _MAX_EXPIRED: Final = 20
+_MAX_UNWATCHED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class StatusPage:
             lstrip_blocks=True,
         )
         environment.filters["breakable"] = breakable
+        environment.filters["ago"] = lambda moment, now: age(now - moment)
         style, script = _file("status.css"), _file("status.js")
         self._render = partial(
             environment.get_template("status.html").render,
@@ -114,6 +115,8 @@ class StatusPage:
             known=sum(len(state.keys.by_id) for state in snapshot.targets if state.keys is not None),
             summary=_summary(pending),
             max_choices=_MAX_CHOICES,
+            max_expired=_MAX_EXPIRED,
+            max_unwatched=_MAX_UNWATCHED,
             pending=Page([PendingRow(facts) for facts in selected.rows], selected.number, selected.total),
             targets=select_targets(snapshot.targets, query, now),
             unchecked=_unchecked(snapshot),
@@ -126,23 +129,25 @@ class StatusPage:
 
 def _summary(pending: Sequence[Facts]) -> Summary:
     accounts = ((facts.target.account_id, facts.account_name) for facts in pending)
-    expired = (facts for facts in pending if facts.acknowledgement and not facts.acknowledged)
     return Summary(
         pending=len(pending),
         needed=sum(facts.needed for facts in pending),
         unacknowledged=sum(not facts.acknowledged for facts in pending),
         accounts=sorted({(account, f"{name} {account}".strip()) for account, name in accounts}),
         regions=sorted({(facts.target.region, facts.target.region) for facts in pending}),
-        expired=list(islice(expired, _MAX_EXPIRED)),
+        expired=[facts for facts in pending if facts.acknowledgement and not facts.acknowledged],
     )
 
 
 def _unchecked(snapshot: Snapshot) -> int:
-    """Return how many targets and accounts could not be checked in full."""
+    """Return how many targets and accounts could not be checked in full, or are known to hold keys and not watched."""
+    config = snapshot.config or ConfigView()
     return (
         sum(trouble(state) >= Trouble.UNTRIED for state in snapshot.targets)
         + len(snapshot.account_errors)
         + (snapshot.organization is False)
+        + bool(config.error)
+        + len({key.target for key in config.unwatched or ()})
     )
 
 

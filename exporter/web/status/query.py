@@ -11,7 +11,7 @@ MAX_PAGE: Final = 9999
 
 SORTS: Final = ("deletion", "scheduled", "last_used", "account", "region", "alias")
 ORDERS: Final = ("asc", "desc")
-ANSWERS: Final = ("", "yes", "no")
+ANSWERS: Final = ("yes", "no")
 REFRESHES: Final = ("on", "off")
 
 
@@ -90,8 +90,8 @@ _READERS: Final[Mapping[str, Any]] = {
     "q": _as_it_is,
     "account": _as_it_is,
     "region": _as_it_is,
-    "acknowledged": lambda name, value: one_of(name, value, ANSWERS[1:]),
-    "needed": lambda name, value: one_of(name, value, ANSWERS[1:]),
+    "acknowledged": lambda name, value: one_of(name, value, ANSWERS),
+    "needed": lambda name, value: one_of(name, value, ANSWERS),
     "sort": lambda name, value: one_of(name, value, SORTS),
     "order": lambda name, value: one_of(name, value, ORDERS),
     "page": lambda name, value: whole_number(name, value, MAX_PAGE),

@@ -1,6 +1,6 @@
-# The role through which people save the KMS keys of one account: it may cancel their deletion and enable them. It is for
-# people, never for kms-exporter itself, and optional. Its policy is the file of iam/remediation, so take this module with
-# the whole repository: source = "git::https://HOST/PATH.git//iam/terraform/remediation-role?ref=TAG"
+# The role through which people save the KMS keys of one account: it may see what kms-exporter sees, cancel the deletion of
+# keys and enable them. It is for people, never for kms-exporter itself, and optional. Its policies are the files of
+# iam/policies and iam/remediation, so take this module with the whole repository: source = "git::https://HOST/PATH.git//iam/terraform/remediation-role?ref=TAG"
 
 terraform {
   required_version = ">= 1.3"
@@ -57,6 +57,15 @@ resource "aws_iam_role" "this" {
   max_session_duration = 3600
   permissions_boundary = var.permissions_boundary
   tags                 = var.tags
+}
+
+# What cancel-deletion finds pending keys with, and what it shows of them.
+resource "aws_iam_role_policy" "feature" {
+  for_each = toset(["core", "deletions", "tags"])
+  name     = each.value
+  role     = aws_iam_role.this.id
+  # Any partition, also one that iam/policies has no folder for.
+  policy = replace(file("${path.module}/../../policies/aws/${each.value}.json"), "arn:aws:", "arn:${data.aws_partition.current.partition}:")
 }
 
 resource "aws_iam_role_policy" "remediation" {

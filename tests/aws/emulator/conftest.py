@@ -3,8 +3,6 @@
 import base64
 import http.client
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -275,20 +273,6 @@ def kms(aws: Aws) -> Any:
 @pytest.fixture
 def answer_check() -> Callable[[OperationModel, bytes], None]:
     return check_answer
-
-
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], bool]], None]:
-    """Wait for what another thread brings about, ten seconds at most."""
-
-    def eventually(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
-        pause = threading.Event()
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen"
-            pause.wait(0.005)
-
-    return eventually
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 
 from exporter.demo.principals import HOME_ACCESS_KEY, HOME_SECRET_KEY
+from exporter.demo.world import World
 
 MEMBER = "222233334444"
 ROLE = f"arn:aws:iam::{MEMBER}:role/KmsExporter"
@@ -117,8 +118,6 @@ def test_a_service_that_the_emulator_lacks_is_refused_by_name(aws):
 
 
 def test_home_credentials_can_be_a_roles():
-    from exporter.demo.world import World  # noqa: PLC0415
-
     world = World(home_is_role=True)
 
     assert world.credentials.home.chained

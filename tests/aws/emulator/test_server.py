@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import botocore.exceptions
 import pytest
+from botocore.utils import get_environ_proxies
 
 from exporter.demo import actors
 from exporter.demo.server import EmulatorServer, environment
@@ -23,7 +24,7 @@ def call(url, path, order=None):
     """Call one of the emulator's own endpoints and return status and answer."""
     data = None if order is None else json.dumps(order).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url + path, data=data)) as response:
+        with urllib.request.urlopen(urllib.request.Request(url + path, data=data), timeout=10) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
@@ -94,6 +95,15 @@ def test_the_environment_alone_points_boto3_at_it(emulator, vault, tmp_path):
     assert found.stdout.strip() == key.key_id
 
 
+def test_no_proxy_of_the_user_stands_before_it(emulator, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://proxy.example.org:3128")
+    monkeypatch.setenv("no_proxy", "intranet.example.org")
+    for name, value in environment(emulator.url).items():
+        monkeypatch.setenv(name, value)
+
+    assert get_environ_proxies(emulator.url) == {}
+
+
 def test_a_large_request_is_read_whole(aws, kms):
     assert aws.code(kms.list_keys, Marker="x" * 1_000_000) == "InvalidMarkerException"
 
@@ -106,7 +116,7 @@ def test_a_request_that_is_no_json_object_is_refused(aws, body):
 
 def test_an_unsigned_request_is_refused(emulator):
     with pytest.raises(urllib.error.HTTPError) as failure:
-        urllib.request.urlopen(emulator.url, data=b"Action=GetCallerIdentity")
+        urllib.request.urlopen(emulator.url, data=b"Action=GetCallerIdentity", timeout=10)
 
     with failure.value as answer:
         assert answer.code == 403

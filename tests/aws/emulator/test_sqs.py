@@ -154,17 +154,19 @@ class TestDeletion:
 
 
 class TestLongPolls:
-    def test_one_ends_when_a_message_comes(self, queue, receive):
+    def test_one_ends_when_a_message_comes(self, queue, receive, eventually):
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(receive, 20)
+            eventually(lambda: queue.listened_to)
             queue.send("Hello!")
             assert [message["Body"] for message in waiting.result(10)] == ["Hello!"]
 
-    def test_or_when_a_hidden_one_can_be_seen_again(self, queue, receive, clock):
+    def test_or_when_a_hidden_one_can_be_seen_again(self, queue, receive, clock, eventually):
         queue.send("Hello!")
         receive()
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(receive, 20)
+            eventually(lambda: queue.listened_to)
             clock.time += queue.visibility
             assert waiting.result(10)
 
