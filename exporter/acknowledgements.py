@@ -161,15 +161,15 @@ def _end_of(day: dt.date) -> float:
 
 def _may_match(rule: Rule, snapshot: Snapshot) -> bool:
     covered = [state for state in snapshot.targets if rule.covers(state.target)]
-    unread = any(state.keys is None or not state.keys.complete for state in covered)
+    unread = any(state.keys is None or not state.keys.complete or state.unreadable for state in covered)
     known = any(_matches_any(rule, state.keys) for state in covered if state.keys is not None)
     return unread or known or not snapshot.targets or _may_lack_targets(rule, snapshot)
 
 
 def _may_lack_targets(rule: Rule, snapshot: Snapshot) -> bool:
     """Whether targets that a rule covers may be unknown, since an account, or the organization, could not be asked."""
-    missing = snapshot.account_errors.keys() - {state.target.account_id for state in snapshot.targets}
-    concerned = missing if not rule.account_id else missing & {rule.account_id, HOME}
+    failed = snapshot.account_errors.keys()
+    concerned = failed & {rule.account_id, HOME} if rule.account_id else failed
     return bool(concerned) or snapshot.organization is False
 
 

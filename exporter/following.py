@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from exporter.settings import Settings
 
 _SUSPECT_FOR: Final = 150.0
-"""Seconds during which a key that an event named is described in every pass: KMS's answer may be older than the event
-(https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency)."""
+"""Seconds during which a key that an event named is described in every pass once it was: KMS's answer may be older than
+the event (https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency)."""
 
 
 class Following:
@@ -76,19 +76,24 @@ class Following:
         return look
 
     def suspect(self, target: Target, key_ids: Collection[str]) -> None:
-        """Remember the keys that an event named."""
+        """Remember the keys that an event named, and will not name again, until KMS was asked about them."""
         if key_ids:
-            until = self._monotonic() + _SUSPECT_FOR
-            self._suspects.setdefault(target, {}).update(dict.fromkeys(key_ids, until))
+            self._suspects.setdefault(target, {}).update(dict.fromkeys(key_ids, inf))
 
-    def suspects(self, target: Target) -> Collection[str]:
-        """Return the keys that an event named a moment ago."""
+    def suspects(self, target: Target) -> frozenset[str]:
+        """Return the keys that an event named and KMS did not answer about yet, or a moment ago."""
         named = self._suspects.get(target)
         if not named:
-            return ()
+            return frozenset()
         now = self._monotonic()
         self._suspects[target] = recent = {key_id: until for key_id, until in named.items() if until > now}
-        return recent
+        return frozenset(recent)
+
+    def answered(self, target: Target, key_ids: Collection[str]) -> None:
+        """Take note that KMS was asked about keys, suspects among them, after they were named."""
+        until = self._monotonic() + _SUSPECT_FOR
+        suspects = self._suspects.get(target, {})
+        suspects |= {key_id: until for key_id in key_ids if suspects.get(key_id) == inf}
 
     def listed(self, target: Target, at: float) -> None:
         """Take note that all keys of a target were listed in a pass that began then."""

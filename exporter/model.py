@@ -3,7 +3,7 @@
 Times are Unix seconds, durations seconds. Everything here is immutable, so a reader in another thread needs no lock.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -355,6 +355,11 @@ class Pass:
     aws_managed: frozenset[str] | None = None
     errors: tuple["TargetError", ...] = ()
     ended_by: "TargetError | None" = None
+
+
+def asked_about(result: Pass, key_ids: Collection[str]) -> Collection[str]:
+    """Return those of `key_ids`, which a pass was to look at, that it did look at, with whatever result."""
+    return key_ids if result.ended_by is None else result.read.keys() | result.gone | result.unreadable.keys()
 
 
 def without(result: Pass, key_ids: Container[str]) -> Pass:

@@ -20,7 +20,7 @@ from exporter.eventlog import EventLog
 from exporter.following import Following
 from exporter.inventory import Inventory
 from exporter.log import Log
-from exporter.model import HOME, Pass, PassKind, Target, TargetState, without
+from exporter.model import HOME, Keys, Pass, PassKind, Target, TargetState, asked_about, without
 from exporter.queue_reader import QueueReader
 from exporter.queue_reader import Telemetry as QueueTelemetry
 from exporter.schedule import Schedule
@@ -286,6 +286,8 @@ class Refresher:
             return key_ids  # a full pass is about to describe them with all others
         self._following.suspect(target, key_ids)
         result = await self._connection.sweeper.look_at(access, key_ids, before.keys)
+        self._following.answered(target, asked_about(result, key_ids))
+        result = self._without_overtaken(target, result, before.keys)
         answered = result.read.keys() | result.gone
         if target in self._overtaken:
             self._overtaken[target] |= answered
@@ -295,6 +297,18 @@ class Refresher:
         if result.ended_by is not None:
             return set(key_ids) - answered
         return result.unreadable.keys()
+
+    def _without_overtaken(self, target: Target, look: Pass, before: Keys) -> Pass:
+        """Leave out keys that a pass has found otherwise while a look was under way; it takes its time for aliases.
+
+        A pending key stays: better told for an interval too long than for one too late.
+        """
+        state = self._inventory.state(target)
+        if state is None or state.keys is None:
+            return look
+        now = state.keys.by_id
+        changed = {key_id for key_id, key in look.read.items() if now.get(key_id) is not before.by_id.get(key_id)}
+        return without(look, {key_id for key_id in changed if not look.read[key_id].pending})
 
     def _start_inquiry(self, access: Access) -> None:
         """Ask beside the passes, which never wait for it, what pending keys are about."""
@@ -349,8 +363,9 @@ class Refresher:
         overtaken = self._overtaken[target] = set()
 
         def notice(found: Pass) -> None:
-            self._take_in(target, without(found, overtaken))
-            self._start_inquiry(access)
+            if self._accesses.get(target) is access:  # else a reload has put other settings in force
+                self._take_in(target, without(found, overtaken))
+                self._start_inquiry(access)
 
         try:
             result = await self._ask(access, kind, before, notice)
@@ -383,12 +398,15 @@ class Refresher:
                 following.suspect(target, look.named)  # also where it failed: what it has read, it names once
             if look is not None and not look.reason:
                 suspects = following.suspects(target)
-                return await sweeper.changes_named(access, suspects, before.keys, before.unreadable, noticed=notice)
+                result = await sweeper.changes_named(access, suspects, before.keys, before.unreadable, noticed=notice)
+                following.answered(target, asked_about(result, suspects))
+                return result
         else:
             self._start_following(access)
         began = self._monotonic()
         suspects = following.suspects(target)
         result = await sweeper.sweep(access, kind, before.keys, before.unreadable, suspects, noticed=notice)
+        following.answered(target, asked_about(result, suspects))
         if result.ended_by is None:
             following.listed(target, began)
             if result.kind is PassKind.FULL:

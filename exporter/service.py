@@ -179,4 +179,5 @@ class Service:
 
 def _exported(settings: Settings) -> tuple[object, ...]:
     """Return the options that decide what is rendered."""
-    return settings.keys, settings.deletions.acknowledgements, settings.deletions.acknowledgement_tag
+    deletions = settings.deletions
+    return settings.keys, deletions.acknowledgements, deletions.acknowledgement_tag, settings.shard.total > 1

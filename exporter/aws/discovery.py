@@ -123,7 +123,8 @@ class Discovery:
         So an account that hangs keeps none of the others waiting. Never raises TargetError: failures are part of the
         answer.
         """
-        self._seeking_home = self._settings.home_account
+        # Where it could not be told before, accounts were taken in without it: they must not leave while it is asked.
+        self._seeking_home = self._settings.home_account and not self._known.home_error
         sources = {asyncio.create_task(self._find_home()), asyncio.create_task(self._list_organization())}
         tasks: set[asyncio.Task[None]] = set(sources)
         started: set[tuple[str, Identity]] = set()

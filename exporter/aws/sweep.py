@@ -138,12 +138,12 @@ class _Sweep:
         """Describe every customer managed key, those first that matter most should the pass be cut short."""
         wanted = sorted(self.listed, key=self._rank)
         if len(wanted) < MANY:
-            aliases = await self._all_aliases()
+            aliases = await self._all_aliases(self._half_time())
             spared = self._aws_managed(aliases)
             described = await self._describe([*self._vanished(), *(key for key in wanted if key not in spared)])
         else:
             async with asyncio.TaskGroup() as group:
-                listing = group.create_task(self._all_aliases())
+                listing = group.create_task(self._all_aliases(self.deadline))
                 describing = group.create_task(self._describe([*self._vanished(), *wanted]))
             aliases, described = listing.result(), describing.result()
             spared = self._aws_managed(aliases)
@@ -208,10 +208,10 @@ class _Sweep:
             if why.reason != _DENIED and key_id in known and key_id in self.listed
         )
 
-    async def _all_aliases(self) -> kms.Aliases | None:
+    async def _all_aliases(self, deadline: float) -> kms.Aliases | None:
         """Return the aliases of every key that is listed; None where they can't be read."""
         try:
-            found = await kms.list_aliases(self.calls, self.access, deadline=self._half_time())
+            found = await kms.list_aliases(self.calls, self.access, deadline=deadline)
         except TargetError as error:
             # Keys are described all the same; new AWS managed ones can't be told apart until they have been.
             self.errors.append(error)
@@ -223,9 +223,11 @@ class _Sweep:
 
     async def _describe(self, wanted: Iterable[str]) -> Outcomes[str, Key]:
         known = self.before.by_id
-        return await kms.describe_keys(
+        described = await kms.describe_keys(
             self.calls, self.access, wanted, known, deadline=self.deadline, arrived=self._notice
         )
+        self._tell_news()  # aliases and tags may take their time
+        return described
 
     def _notice(self, answers: Mapping[str, Key]) -> None:
         """Tell at once which known keys are pending deletion, or no longer are: a pass under a quota takes minutes."""
@@ -234,10 +236,13 @@ class _Sweep:
             before = known.get(key_id)
             if before is not None and before is not key and (before.pending or key.pending):
                 self.news[key_id] = key
-        now = asyncio.get_running_loop().time()
-        if self.news and now >= self.noticed_at + _NOTICE_EVERY:
+        if asyncio.get_running_loop().time() >= self.noticed_at + _NOTICE_EVERY:
+            self._tell_news()
+
+    def _tell_news(self) -> None:
+        if self.news:
             self.noticed(Pass(PassKind.NAMED, read=self.news))
-            self.news, self.noticed_at = {}, now
+            self.news, self.noticed_at = {}, asyncio.get_running_loop().time()
 
     def _vanished(self) -> Collection[str]:
         """Return the known keys that are not listed.

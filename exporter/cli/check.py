@@ -130,11 +130,17 @@ def _check(flags: Flags, unrecognized: Sequence[str]) -> int:
         if file is not None:
             _save(file, _rendered(report, order.form))
     as_table = file is not None or order.form == "table"
-    with contextlib.suppress(BrokenPipeError):  # who read it has seen enough; what was found counts all the same
+    try:
         if as_table:
             _print_table(report)
         else:
             sys.stdout.buffer.write(_rendered(report, order.form))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # who read it has seen enough; what was found counts all the same
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the rest is tried again at the exit
+        raise ConfigError(f"standard output can't be written ({error.strerror})") from error
     if not as_table:
         _log_trouble(report, log)
     for gap in report.gaps:

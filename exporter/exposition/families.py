@@ -365,7 +365,7 @@ TARGET_FAMILIES: Final[tuple[Family[TargetState], ...]] = (
     ),
     Family(
         "kms_exporter_target_unreadable_keys",
-        "Keys that are listed and could not be described; absent while the target's keys are unknown.",
+        "Keys, listed or named by an event, that could not be described; absent while the target's keys are unknown.",
         _value(lambda state: None if state.keys is None and not state.unreadable else len(state.unreadable)),
         TARGET_LABELS,
     ),

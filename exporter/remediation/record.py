@@ -45,6 +45,8 @@ class RecordFile:
         """Write an entry; when this returns it outlives the process and the machine."""
         # What has no bytes, such as an argument that is not UTF-8, becomes an escape that JSON has too.
         rest = json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        if self.trouble:
+            rest = b"\n" + rest  # what was written last may have been cut off
         try:
             while rest:  # a disk that fills up takes a part first
                 rest = rest[self._file.write(rest) :]
@@ -89,7 +91,7 @@ def append_text(path: str, text: str) -> str:
     """Append to a file beside a record, with the same mode; return why that failed, `""` when it did not."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
         return str(error)

@@ -373,6 +373,21 @@ class TestSlowAnswers:
         watch = org.run(first_of_several())
         assert PAYMENTS not in watch.account_errors, "nothing is said of it yet"
 
+    def test_while_the_home_account_is_asked_for_again_no_account_leaves(self, org: "Lab") -> None:
+        connection = org.connect(watching(organization=organization(), read_timeout=20))
+        denied = org.faults.deny(operation="GetCallerIdentity")
+        assert accounts(org.look(connection)) == {PAYMENTS, ANALYTICS}
+        org.faults.remove(denied)
+        org.faults.latency(2.5, operation="GetCallerIdentity")
+
+        async def every_watch() -> list[Watch]:
+            return [watch async for watch in connection.discovery.look()]
+
+        watched = [accounts(watch) for watch in org.run(every_watch())]
+        assert len(watched) > 1, "some are told before it has answered"
+        assert all(found >= {PAYMENTS, ANALYTICS} for found in watched)
+        assert watched[-1] == {HOME, PAYMENTS, ANALYTICS}
+
     def test_one_that_hung_is_down_in_the_end(self, org: "Lab") -> None:
         org.faults.hang(operation="DescribeRegions", account_id=PAYMENTS)
         watch = org.look(org.connect(watching(organization=organization(), read_timeout=0.3)))

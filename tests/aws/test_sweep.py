@@ -235,6 +235,24 @@ class TestNotices:
         assert first.read.items() <= result.read.items()
         assert answered < len(result.read)
 
+    def test_nothing_that_was_answered_waits_for_tags(self, lab: "Lab") -> None:
+        watched = Watched(lab)
+        ids = {watched.vault.create_key().key_id for _ in range(40)}
+        watched.full()
+        for key_id in ids:
+            watched.vault.schedule_deletion(key_id)
+        told: set[str] = set()
+        asked: list[int] = []
+        sweeper = Sweeper(calls=lab.calls(concurrency=1), request_rate=1.0, tags=("owner",))
+
+        def noticed(found: Pass) -> None:
+            told.update(found.read)
+            asked.append(lab.world.counts.total("GetResources"))
+
+        lab.run(sweeper.sweep(lab.home(), PassKind.FULL, watched.keys, {}, noticed=noticed))
+        assert told == ids
+        assert not any(asked)
+
     def test_what_is_no_deletion_can_wait_for_the_end(self, watched: Watched) -> None:
         old = [watched.vault.create_key().key_id for _ in range(10)]
         watched.vault.schedule_deletion(old[0])

@@ -15,7 +15,8 @@ from exporter.aws.dossier import SOON
 from exporter.aws.trail import OTHERS, OTHERS_EVERY, Look
 from exporter.demo.vault import Vault
 from exporter.demo.world import World
-from exporter.model import Events, Keys, PassKind, Target, Unreadable, without
+from exporter.errors import TargetError
+from exporter.model import Events, Keys, PassKind, Target, Unreadable, asked_about, without
 from exporter.settings import Settings
 from tests.aws.harness import Station, watching
 
@@ -235,6 +236,22 @@ class TestTheRefreshLoop:
         eventually(lambda: station.pending() == {key.arn})
         assert lab.heard.passes["full"] == 1
 
+    def test_so_is_one_that_kms_did_not_answer_about_for_long(
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
+    ) -> None:
+        station = self.start(lab, run_station, eventually)
+        eventually(lambda: self.events(station) == Events("cloudtrail", "", 3600.0))
+        closed = lab.faults.close(service="kms")
+        key = vault.schedule_deletion(some_key(vault))
+        eventually(lambda: lab.heard.named["ScheduleKeyDeletion"])
+        eventually(lambda: station.is_up(REGION) is False)
+        lab.monotonic.advance(600)
+        seen = station.passes()
+        eventually(lambda: station.passes() > seen + 1)
+        lab.faults.remove(closed)
+        eventually(lambda: station.pending() == {key.arn})
+        assert lab.heard.passes["full"] == 1
+
     def test_without_the_event_only_the_next_full_pass_would(
         self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
     ) -> None:
@@ -361,6 +378,15 @@ class TestKeysThatEventsName:
         vault.schedule_deletion(key_id)
         swept = connection.sweeper.sweep(lab.home(), PassKind.CHANGES, known, {}, {key_id})
         assert lab.run(swept).read[key_id].state == "PendingDeletion"
+
+
+def test_a_pass_that_was_cut_short_looked_at_what_it_told_of(open_lab: "OpenLab") -> None:
+    lab = open_lab(World(home_regions=[REGION]))
+    key_id = lab.world.vault(HOME, REGION).create_key().key_id
+    whole = lab.sweep(PassKind.FULL)
+    assert set(asked_about(whole, {key_id, "of another account"})) == {key_id, "of another account"}
+    cut = replace(whole, ended_by=TargetError(Target(HOME, REGION), "DescribeKey", "timeout"))
+    assert set(asked_about(cut, {key_id, "not reached"})) == {key_id}
 
 
 def test_a_pass_does_not_undo_what_was_read_meanwhile(open_lab: "OpenLab") -> None:

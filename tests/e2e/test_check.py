@@ -174,6 +174,20 @@ class TestExitStatus:
         assert (ended.status, ended.output) == (2, "")
         assert ended.errors.startswith('kms-exporter: --output-file: "/dev/full" (command line) can\'t be written: No ')
 
+    @pytest.mark.parametrize("form", ["table", "json"])
+    def test_2_when_standard_output_has_no_room_for_it(self, emulator: EmulatorServer, form: str) -> None:
+        with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+            ended = subprocess.run(
+                command("--output", form),
+                env=environ(emulator),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                check=False,
+                timeout=120,
+            )
+        assert ended.returncode == 2
+        assert ended.stderr.decode().splitlines()[-1].startswith("kms-exporter: standard output can't be written (No ")
+
 
 class TestOutput:
     @pytest.fixture

@@ -1,11 +1,12 @@
 """Which deletions are declared intended, and which declarations are about nothing."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from exporter.acknowledgements import Acknowledgements, read_approval
-from exporter.model import Deletion, Evidence, Key, Keys, Snapshot, Target, TargetState
+from exporter.model import Deletion, Evidence, Key, Keys, Snapshot, Target, TargetState, Unreadable
 from exporter.settings import Settings
 
 HERE = Target("111122223333", "eu-west-1")
@@ -139,7 +140,15 @@ def test_a_declaration_with_the_wrong_account_is_told_of_with_it() -> None:
     assert [str(rule) for rule in unmatched] == ["alias/old-crm (222233334444, us-east-1)"]
 
 
-@pytest.mark.parametrize("unread", [TargetState(THERE), state(THERE, complete=False)])
+@pytest.mark.parametrize(
+    "unread",
+    [
+        TargetState(THERE),
+        state(THERE, complete=False),
+        replace(state(THERE), unreadable={"k": Unreadable("denied", NOW)}),
+    ],
+    ids=["nothing", "not all", "all but one key"],
+)
 def test_as_long_as_its_key_may_be_where_nothing_was_read_nothing_is_told(unread: TargetState) -> None:
     assert declared({"key": "alias/x"}).unmatched(Snapshot(targets=(state(HERE, KEY), unread))) == ()
 
@@ -151,9 +160,9 @@ def test_as_long_as_its_key_may_be_where_nothing_was_read_nothing_is_told(unread
         (THERE.account_id, THERE.account_id, False),
         (THERE.account_id, "home", False),
         (HERE.account_id, THERE.account_id, True),
-        ("", HERE.account_id, True),
+        ("", HERE.account_id, False),
     ],
-    ids=["any account", "that account", "an account without an id yet", "another account", "one whose keys are known"],
+    ids=["any account", "that account", "an account without an id yet", "another account", "one that is known in part"],
 )
 def test_as_long_as_its_key_may_be_in_an_account_that_could_not_be_entered_nothing_is_told(
     account: str, failed: str, told: bool

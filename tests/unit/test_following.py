@@ -52,6 +52,20 @@ def test_a_list_is_relied_on_for_the_fallback_interval_at_the_most() -> None:
     assert room.can_rely_on_events(one)
 
 
+def test_a_key_that_an_event_named_is_a_suspect_until_a_while_after_kms_was_asked() -> None:
+    clock = [0.0]
+    room, target = following(clock), state(1).target
+    room.suspect(target, {"asked", "not asked"})
+    clock[0] += 86_400
+    assert room.suspects(target) == {"asked", "not asked"}, "no event names it again"
+    room.answered(target, {"asked", "of another event"})
+    clock[0] += 149
+    room.answered(target, {"asked"})
+    assert room.suspects(target) == {"asked", "not asked"}
+    clock[0] += 2
+    assert room.suspects(target) == {"not asked"}
+
+
 def test_targets_that_began_together_do_not_list_their_keys_together() -> None:
     clock = [0.0]
     room, states = following(clock), [state(number) for number in range(500)]

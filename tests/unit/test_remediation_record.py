@@ -1,5 +1,6 @@
 """The record: what it holds, how it survives a crash, what the next run takes from it, and the schema of its lines."""
 
+import errno
 import io
 import json
 import stat
@@ -141,9 +142,35 @@ def test_a_disk_that_takes_a_part_gets_the_rest(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "record.jsonl").read_bytes()) == {"format": 1, "event": "started"}
 
 
+def test_once_there_is_room_again_entries_are_lines_of_their_own(tmp_path: Path) -> None:
+    class FullForAMoment(io.FileIO):
+        room = 7
+
+        def write(self, data: Any, /) -> int:
+            if not self.room:
+                self.room = 1000
+                raise OSError(errno.ENOSPC, "No space left on device")
+            taken, self.room = data[: self.room], self.room - len(data[: self.room])
+            return super().write(taken)
+
+    with FullForAMoment(tmp_path / "record.jsonl", "w") as file:
+        record = RecordFile(file)
+        record.append({"format": 1, "event": "cancelling"})
+        record.append({"format": 1, "event": "cancelled"})
+    cut_off, whole = filter(None, (tmp_path / "record.jsonl").read_bytes().split(b"\n"))
+    assert cut_off == b'{"forma'
+    assert json.loads(whole) == {"format": 1, "event": "cancelled"}
+
+
 def test_what_fails_while_it_is_held_is_not_told_as_its_fault(story: Story) -> None:
     with pytest.raises(OSError, match=r"^the terminal is gone$"), open_record(str(story.path)):
         raise OSError("the terminal is gone")
+
+
+def test_no_character_of_a_summary_keeps_it_from_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "record.txt"
+    assert append_text(str(path), "not UTF-8: \udcff") == ""
+    assert path.read_bytes() == b"not UTF-8: \\udcff"
 
 
 def test_a_summary_that_can_not_be_written_is_said(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def _schemas() -> Mapping[str, Schema]:
         ),
         "Target": _target(),
         "Unreadable": _object(
-            "A key that is listed but could not be described.",
+            "A key that is listed, or that an event named, but could not be described.",
             {
                 "key_id": _text("Its id."),
                 "reason": _text("An AWS error code, `timeout`, `connection` or `invalid_response`."),
@@ -179,7 +179,7 @@ def _target() -> Schema:
             "last_success": _or_null(_date("When it was last read.")),
             "last_full": _or_null(_date("When every one of its keys was last asked for.")),
             "keys": _or_null(_count("Its keys that are known; null where none is.")),
-            "unreadable": _count("Keys that are listed but could not be described."),
+            "unreadable": _count("Keys that are listed, or that an event named, but could not be described."),
             "unreadable_keys": {**_array(_ref("Unreadable"), "Some of them."), "maxItems": MAX_UNREADABLE},
             "last_error": _text('Why the last reading failed; "" where it did not.'),
             "sources": _ref("Sources"),
