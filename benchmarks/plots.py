@@ -120,7 +120,8 @@ def _tidy(axes: Axes, panel: Panel, what: str, sizes: Sequence[float]) -> None:
     axes.set_ylabel(panel.axis)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    # In thousands where there are many: neighbours on a logarithmic axis have little room.
+    axes.set_xticks(sizes, [f"{size:,}" if sizes[-1] < 10_000 else f"{size / 1000:g}k" for size in sizes])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
