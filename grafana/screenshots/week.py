@@ -119,7 +119,7 @@ def acknowledgements(end: float) -> list[dict[str, str]]:
             "ticket": "CHG-5133",
             "until": dt.datetime.fromtimestamp(end + 9 * DAY, dt.UTC).date().isoformat(),
         },
-        {"key": "alias/mail-archive-2018", "account": LEGACY, "reason": "Mistyped"},
+        {"key": "alias/clickstream-pcc", "account": ANALYTICS, "reason": "Mistyped"},
     ]
 
 
