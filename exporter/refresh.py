@@ -1,4 +1,4 @@
-"""Keeps the inventory fresh: which target is swept when, beside which others, and what becomes of the outcome."""
+"""Keeps the inventory fresh: which targets there are, which is swept when, and which settings are in force."""
 
 import asyncio
 import contextlib
@@ -12,15 +12,14 @@ from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
 from exporter.aws.discovery import Watch
 from exporter.aws.queue import Queue
-from exporter.aws.sweep import Notice
-from exporter.aws.trail import Look
 from exporter.cross_check import CrossCheck
-from exporter.errors import TargetError
 from exporter.eventlog import EventLog
 from exporter.following import Following
 from exporter.inventory import Inventory
 from exporter.log import Log
-from exporter.model import HOME, Keys, Pass, PassKind, Target, TargetState, asked_about, without
+from exporter.model import HOME, PassKind, Target
+from exporter.passes import Passes
+from exporter.passes import Telemetry as PassTelemetry
 from exporter.queue_reader import QueueReader
 from exporter.queue_reader import Telemetry as QueueTelemetry
 from exporter.schedule import Schedule
@@ -35,20 +34,13 @@ _NAP: Final = 0.02
 _NAP_AT_REST: Final = 1 / 60
 """The shortest, in seconds, and once ready as a share of the interval: what is due at about the same time is started
 together. A request on its own costs twice the CPU time of one in a row: threads and caches have gone to sleep."""
-_PATIENCE: Final = 3.0
-"""Seconds that a pass waits for CloudTrail, then it lists the keys: nothing may hold up a look at a pending key.
-CloudTrail answers twice a second at the most, and whoever else asks it has a share of that."""
 DISCOVER_EVERY: Final = 300.0
 _DISCOVER_AGAIN: Final = 30.0
 """Seconds until accounts and regions are asked for anew; sooner when that failed for some."""
 
 
-class Telemetry(QueueTelemetry, Protocol):
-    """What is told of passes and of the queue."""
-
-    def pass_ended(self, mode: str, seconds: float) -> None:
-        """Observe the duration of a pass."""
-        ...
+class Telemetry(PassTelemetry, QueueTelemetry, Protocol):
+    """What is told of passes, of the queue, and of what is watched."""
 
     def change(self, source: str, event: str) -> None:
         """Count a transition."""
@@ -106,8 +98,6 @@ class Refresher:
         self._accesses: Mapping[Target, Access] = {}
         self._watch = Watch()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._investigated: set[Target] = set()
-        self._overtaken: dict[Target, set[str]] = {}
         self._reading_queue = False
         self._discovering = False
         self._discover_at = monotonic()
@@ -215,58 +205,15 @@ class Refresher:
         self._wake.set()
 
     async def _pass(self, access: Access, kind: PassKind) -> None:
-        target, started = access.target, self._monotonic()
-        before = self._inventory.state(target)
         ok = False
         try:
-            if before is not None:
-                ok = await self._sweep(access, kind, before)
+            ok = await self._passes.make(access, kind)
         finally:
-            now = self._monotonic()
-            self._schedule.done(target, kind, ok=ok, now=now)
-            self._telemetry.pass_ended(kind, now - started)
-            self._log.debug(
-                "pass_ended",
-                account_id=target.account_id,
-                region=target.region,
-                mode=kind,
-                seconds=round(now - started, 3),
-                up=ok,
-            )
+            self._schedule.done(access.target, kind, ok=ok, now=self._monotonic())
             self._succeeded = self._succeeded or ok
             self._look_whether_ready()
             if (next_due := self._schedule.next_due()) is not None and next_due < self._sleeps_until:
                 self._wake.set()
-        self._start_inquiry(access)
-
-    def _start_following(self, access: Access) -> None:
-        """Ask CloudTrail beside the pass, which must not wait for it, what has changed."""
-        if self._following.begin(access.target):
-            self._start(self._follow(access, self._following, None))
-
-    async def _follow(self, access: Access, following: Following, awaited: asyncio.Future[Look] | None) -> None:
-        """Ask CloudTrail, and tell the pass that waits for it; once none does, look at the keys that events named."""
-        try:
-            look = await following.look(access)
-            if awaited is not None and not awaited.done():
-                awaited.set_result(look)
-            elif look.named:
-                await self.look_at(access, look.named)
-        finally:
-            following.end(access.target)
-
-    async def _look_in_time(self, access: Access) -> Look | None:
-        """Ask CloudTrail what has changed; return None where it takes longer than a pass may wait, or is not asked."""
-        if not self._following.begin(access.target):
-            return None
-        awaited: asyncio.Future[Look] = asyncio.get_running_loop().create_future()
-        self._start(self._follow(access, self._following, awaited))
-        # Not `wait_for`: a look that ends in the very moment that it gives up would be lost, with all that it names.
-        await asyncio.wait([awaited], timeout=_PATIENCE)
-        if awaited.done():
-            return awaited.result()
-        awaited.cancel()
-        return None
 
     def access(self, target: Target) -> Access | None:
         """Return how a target that this process watches is asked; None where it does not, or can't."""
@@ -280,55 +227,7 @@ class Refresher:
 
     async def look_at(self, access: Access, key_ids: Collection[str]) -> Collection[str]:
         """Describe keys that events named; return those that did not answer."""
-        target, now = access.target, self._monotonic()
-        before = self._inventory.state(target)
-        if before is None or before.keys is None:
-            return key_ids  # a full pass is about to describe them with all others
-        self._following.suspect(target, key_ids)
-        result = await self._connection.sweeper.look_at(access, key_ids, before.keys)
-        self._following.answered(target, asked_about(result, key_ids))
-        result = self._without_overtaken(target, result, before.keys)
-        answered = result.read.keys() | result.gone
-        if target in self._overtaken:
-            self._overtaken[target] |= answered
-        self._telemetry.pass_ended(result.kind, self._monotonic() - now)
-        self._take_in(target, result)
-        self._start_inquiry(access)
-        if result.ended_by is not None:
-            return set(key_ids) - answered
-        return result.unreadable.keys()
-
-    def _without_overtaken(self, target: Target, look: Pass, before: Keys) -> Pass:
-        """Leave out keys that a pass has found otherwise while a look was under way; it takes its time for aliases.
-
-        A pending key stays: better told for an interval too long than for one too late.
-        """
-        state = self._inventory.state(target)
-        if state is None or state.keys is None:
-            return look
-        now = state.keys.by_id
-        changed = {key_id for key_id, key in look.read.items() if now.get(key_id) is not before.by_id.get(key_id)}
-        return without(look, {key_id for key_id in changed if not look.read[key_id].pending})
-
-    def _start_inquiry(self, access: Access) -> None:
-        """Ask beside the passes, which never wait for it, what pending keys are about."""
-        state = self._inventory.state(access.target)
-        if state is None or access.target in self._investigated or not self._connection.investigator.due(state):
-            return
-        self._investigated.add(access.target)
-        self._start(self._investigate(access, state))
-
-    async def _investigate(self, access: Access, state: TargetState) -> None:
-        target = access.target
-        try:
-            async for learned in self._connection.investigator.investigate(access, state):
-                before = self._inventory.state(target)
-                self._inventory.learn(target, learned)
-                self._publish()
-                if before is not None and (after := self._inventory.state(target)) is not None:
-                    self._eventlog.learned(before, after)
-        finally:
-            self._investigated.discard(target)
+        return await self._passes.look_at(access, key_ids)
 
     def _look_whether_ready(self) -> None:
         succeeded = self._succeeded or self._others_own_all
@@ -356,66 +255,6 @@ class Refresher:
             await reader.run()
         finally:
             self._reading_queue = False  # should it crash, the next pass starts it again
-
-    async def _sweep(self, access: Access, kind: PassKind, before: TargetState) -> bool:
-        """Make one pass and take in what it found; return whether it succeeded."""
-        target = access.target
-        overtaken = self._overtaken[target] = set()
-
-        def notice(found: Pass) -> None:
-            if self._accesses.get(target) is access:  # else a reload has put other settings in force
-                self._take_in(target, without(found, overtaken))
-                self._start_inquiry(access)
-
-        try:
-            result = await self._ask(access, kind, before, notice)
-        except TargetError as error:
-            self._inventory.fail(target, error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours costs one pass, and is told as that
-            self._log.error("pass_crashed", exc_info=error, account_id=target.account_id, region=target.region)
-            self._inventory.fail(target, TargetError(target, "pass", type(error).__name__))
-        else:
-            self._take_in(target, without(result, overtaken) if overtaken else result)
-        finally:
-            self._overtaken.pop(target, None)
-        after = self._inventory.state(target)
-        self._publish()
-        if after is None:
-            return False  # it left while it was swept
-        self._eventlog.passed(before, after)
-        return bool(after.up)
-
-    async def _ask(self, access: Access, kind: PassKind, before: TargetState, notice: Notice) -> Pass:
-        """Ask AWS what there is; for changes, CloudTrail alone as long as it can be read and the list of keys is young.
-
-        Raises:
-            TargetError: nothing could be learned of the target.
-        """
-        target, sweeper, following = access.target, self._connection.sweeper, self._following
-        if kind is PassKind.CHANGES and before.keys is not None and following.can_rely_on_events(before):
-            look = await self._look_in_time(access)
-            if look is not None:
-                following.suspect(target, look.named)  # also where it failed: what it has read, it names once
-            if look is not None and not look.reason:
-                suspects = following.suspects(target)
-                result = await sweeper.changes_named(access, suspects, before.keys, before.unreadable, noticed=notice)
-                following.answered(target, asked_about(result, suspects))
-                return result
-        else:
-            self._start_following(access)
-        began = self._monotonic()
-        suspects = following.suspects(target)
-        result = await sweeper.sweep(access, kind, before.keys, before.unreadable, suspects, noticed=notice)
-        following.answered(target, asked_about(result, suspects))
-        if result.ended_by is None:
-            following.listed(target, began)
-            if result.kind is PassKind.FULL:
-                following.described(target, began)
-        return result
-
-    def _take_in(self, target: Target, result: Pass) -> None:
-        self._eventlog.changed(self._inventory.apply(target, result))
-        self._publish()
 
     def _expire(self, now: float) -> None:
         if now < self._expire_at:
@@ -445,6 +284,17 @@ class Refresher:
             monotonic=self._monotonic,
             rng=self._rng,
         )
+        self._passes = Passes(
+            connection=self._connection,
+            following=self._following,
+            inventory=self._inventory,
+            eventlog=self._eventlog,
+            telemetry=self._telemetry,
+            log=self._log,
+            monotonic=self._monotonic,
+            start=self._start,
+            publish=self._publish,
+        )
         self._cross_check.configure(self._connection.aggregator, settings)
         self._nap_at_rest = min(_TICK, _NAP_AT_REST * settings.refresh.interval)
         self._shard = Shard(settings.shard.index, settings.shard.total)
@@ -458,13 +308,14 @@ class Refresher:
 
     def _take_on(self) -> None:
         """Put other settings in force in the middle of everything."""
-        former = self._connection
+        former, passes = self._connection, self._passes
         try:
             self._configure()
         except Exception as error:  # noqa: BLE001 - botocore could not be set up: go on as before
             self._log.error("reload_failed", exc_info=error)
             self._telemetry.reload_failed()
             return
+        passes.close()
         self._give_up(former)
         if former.queue is not None and self._connection.queue is None:
             self._telemetry.queue_gone()
@@ -476,7 +327,6 @@ class Refresher:
         for task in self._tasks:
             task.cancel()
         self._discovering = self._discovered = False
-        self._investigated.clear()
         connection.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

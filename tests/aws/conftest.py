@@ -24,6 +24,7 @@ from tests.aws.harness import (
     brisk,
     watching,
 )
+from tests.aws.watched import Watched
 from tests.support.waiting import until
 
 
@@ -54,6 +55,11 @@ def open_lab(monkeypatch: pytest.MonkeyPatch, workshop: Workshop) -> Iterator[Op
 def lab(open_lab: OpenLab) -> Lab:
     """A home account with one region and no keys yet."""
     return open_lab(World(home_regions=[REGION]))
+
+
+@pytest.fixture
+def watched(lab: Lab) -> Watched:
+    return Watched(lab)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from exporter.aws.discovery import Discovery, Watch
 from exporter.aws.sweep import Sweeper
 from exporter.demo.world import World
 from exporter.model import Pass
+from exporter.refresh import DISCOVER_EVERY
 from exporter.settings import Settings
 from tests.aws.harness import Station, brisk, watching
 
@@ -109,14 +110,20 @@ class TestTransitions:
         self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
     ) -> None:
         vault = both.world.vault(HOME, IRELAND)
-        ids = [vault.create_key().key_id for _ in range(60)]
+        ids = [vault.create_key().key_id for _ in range(150)]
         station = open_station(both, concurrency=1)
         eventually(lambda: station.refresher.ready)
-        both.faults.latency(0.1, operation="DescribeKey")
+        slow = both.faults.latency(0.1, operation="DescribeKey")
+        eventually(lambda: slow.hits > 8)
+        published = station.publications
+        both.monotonic.advance(DISCOVER_EVERY)
+        eventually(lambda: station.publications > published)  # accounts were looked for, in the middle of the pass
+        seen = both.heard.passes["full"]
         for key_id in ids:
             vault.schedule_deletion(key_id)
         eventually(station.pending)
-        assert len(station.pending()) < len(ids)
+        assert both.heard.passes["full"] == seen
+        both.faults.remove(slow)
         eventually(lambda: len(station.pending()) == len(ids))
         assert len(station.events.named("deletion_scheduled")) == len(ids), "each once"
 

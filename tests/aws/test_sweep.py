@@ -1,7 +1,5 @@
 """A pass over a target: what it asks for, to the request, and what it concludes."""
 
-import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,79 +8,12 @@ from exporter.aws.sweep import Sweeper
 from exporter.demo.faults import merging
 from exporter.demo.world import World
 from exporter.errors import TargetError
-from exporter.inventory import Inventory
-from exporter.model import Deletion, Keys, Pass, PassKind, Target, TargetState, TransitionKind, Unreadable
+from exporter.model import Deletion, Keys, PassKind, TransitionKind, Unreadable
+from tests.aws.watched import HOME, REGION, Watched, errors
+from tests.support.snapshots import DAY
 
 if TYPE_CHECKING:
     from tests.aws.harness import Lab, OpenLab
-
-HOME = "111122223333"
-REGION = "eu-west-1"
-HERE = Target(HOME, REGION)
-DAY = 86_400.0
-
-
-class Watched:
-    """The home account's only region, swept pass by pass; what a pass found is known in the next."""
-
-    def __init__(self, lab: "Lab", *tags: str, describe_aws_managed: bool = False) -> None:
-        self.lab = lab
-        self.vault = lab.world.vault(HOME, REGION)
-        self._access = lab.home()
-        self._sweeper = Sweeper(
-            calls=lab.calls(),
-            request_rate=1.0,
-            tags=tags,
-            describe_aws_managed=describe_aws_managed,
-        )
-        self._inventory = Inventory(
-            keep_failed=DAY, keep_tombstones=DAY, now=lab.world.agenda.time, monotonic=lab.world.agenda.time
-        )
-        self._inventory.watch({HERE: ""}, {}, None)
-        self.told: list[tuple[TransitionKind, str]] = []
-
-    def full(self) -> Pass:
-        return self.sweep(PassKind.FULL)
-
-    def changes(self) -> Pass:
-        return self.sweep(PassKind.CHANGES)
-
-    def sweep(self, kind: PassKind) -> Pass:
-        self.lab.world.counts.clear()
-        known = self._state
-        result = self.lab.run(self._sweeper.sweep(self._access, kind, known.keys, known.unreadable))
-        told = self._inventory.apply(HERE, result)
-        self.told = [(transition.kind, transition.key.key_id) for transition in told]
-        return result
-
-    @property
-    def keys(self) -> Keys:
-        assert self._state.keys is not None
-        return self._state.keys
-
-    @property
-    def unreadable(self) -> dict[str, str]:
-        return {key_id: why.reason for key_id, why in self._state.unreadable.items()}
-
-    @property
-    def asked(self) -> dict[str, int]:
-        """How often each operation was asked for in the last pass."""
-        return {kind.operation: count for kind, count in self.lab.world.counts.requests.items()}
-
-    @property
-    def _state(self) -> TargetState:
-        state = self._inventory.state(HERE)
-        assert state is not None
-        return state
-
-
-@pytest.fixture
-def watched(lab: "Lab") -> Watched:
-    return Watched(lab)
-
-
-def errors(result: Pass) -> set[tuple[str, str]]:
-    return {(error.operation, error.reason) for error in result.errors}
 
 
 class TestFullPass:
@@ -159,124 +90,11 @@ class TestFullPass:
         watched.lab.run(sweeper.sweep(watched.lab.home(), PassKind.FULL, watched.keys, {}))
         assert order[:2] == [old[20], new]
 
-    def test_many_keys_are_described_while_their_aliases_are_listed(
-        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("exporter.aws.sweep.MANY", 25)
-        own = {watched.vault.create_key(alias=f"alias/{number:03}").key_id for number in range(230)}
-        managed = {watched.vault.create_key(manager="AWS", alias=f"alias/aws/{name}").key_id for name in ("ebs", "s3")}
-        order: list[str] = []
-
-        def note(what: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-            return lambda answer: order.append(what) or answer  # type: ignore[func-returns-value]
-
-        watched.lab.faults.change(note("aliases"), operation="ListAliases")
-        watched.lab.faults.change(note("key"), operation="DescribeKey")
-        watched.full()
-        assert order.index("key") < len(order) - 1 - order[::-1].index("aliases"), (
-            "no page waits for the last of the other"
-        )
-        assert watched.keys.by_id.keys() == own
-        assert all(len(key.aliases) == 1 for key in watched.keys.by_id.values())
-        assert watched.keys.aws_managed == managed
-        assert watched.asked == {"ListKeys": 1, "ListAliases": 3, "DescribeKey": 232}
-
-    def test_of_many_keys_those_that_aws_manages_are_never_unreadable(
-        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("exporter.aws.sweep.MANY", 2)
-        own = watched.vault.create_key().key_id
-        managed = watched.vault.create_key(manager="AWS", alias="alias/aws/ebs", denied={"DescribeKey"}).key_id
-        for _ in range(2):
-            result = watched.full()
-            assert (result.unreadable, errors(result)) == ({}, set())
-            assert watched.keys.by_id.keys() == {own}
-            assert watched.keys.aws_managed == {managed}
-
-    def test_without_aliases_many_keys_are_described_all_the_same(
-        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("exporter.aws.sweep.MANY", 2)
-        own = watched.vault.create_key(alias="alias/own").key_id
-        managed = watched.vault.create_key(manager="AWS", alias="alias/aws/ebs").key_id
-        watched.full()
-        watched.lab.faults.deny(operation="ListAliases")
-        watched.vault.schedule_deletion(own)
-        assert errors(watched.full()) == {("ListAliases", "AccessDeniedException")}
-        assert watched.keys.by_id[own].pending
-        assert watched.keys.by_id[own].aliases == ("alias/own",)
-        assert watched.keys.aws_managed == {managed}
-
     def test_a_changes_pass_with_nothing_known_is_a_full_one(self, watched: Watched) -> None:
         for number in range(25):
             watched.vault.create_key(alias=f"alias/{number}")
         assert watched.changes().kind is PassKind.FULL
         assert watched.asked == {"ListKeys": 1, "ListAliases": 1, "DescribeKey": 25}
-
-
-class TestNotices:
-    """What a pass tells of known keys before it is over."""
-
-    @pytest.mark.parametrize("kind", [PassKind.FULL, PassKind.CHANGES])
-    def test_deletions_are_noticed_before_every_key_was_described(self, watched: Watched, kind: PassKind) -> None:
-        ids = [watched.vault.create_key().key_id for _ in range(40)]
-        for key_id in ids[:20]:
-            watched.vault.schedule_deletion(key_id)
-        watched.full()
-        for key_id in ids[:20]:
-            watched.vault.cancel_deletion(key_id)
-        for key_id in ids[20:]:
-            watched.vault.schedule_deletion(key_id)
-        notices: list[tuple[Pass, int]] = []
-        result = self._swept(watched, kind, notices)
-        first, answered = notices[0]
-        assert first.kind is PassKind.NAMED
-        assert first.read
-        assert first.read.items() <= result.read.items()
-        assert answered < len(result.read)
-
-    def test_nothing_that_was_answered_waits_for_tags(self, lab: "Lab") -> None:
-        watched = Watched(lab)
-        ids = {watched.vault.create_key().key_id for _ in range(40)}
-        watched.full()
-        for key_id in ids:
-            watched.vault.schedule_deletion(key_id)
-        told: set[str] = set()
-        asked: list[int] = []
-        sweeper = Sweeper(calls=lab.calls(concurrency=1), request_rate=1.0, tags=("owner",))
-
-        def noticed(found: Pass) -> None:
-            told.update(found.read)
-            asked.append(lab.world.counts.total("GetResources"))
-
-        lab.run(sweeper.sweep(lab.home(), PassKind.FULL, watched.keys, {}, noticed=noticed))
-        assert told == ids
-        assert not any(asked)
-
-    def test_what_is_no_deletion_can_wait_for_the_end(self, watched: Watched) -> None:
-        old = [watched.vault.create_key().key_id for _ in range(10)]
-        watched.vault.schedule_deletion(old[0])
-        watched.full()
-        watched.vault.disable(old[1])
-        watched.vault.create_key()
-        notices: list[tuple[Pass, int]] = []
-        assert len(self._swept(watched, PassKind.FULL, notices).read) == 11
-        assert notices == []
-
-    @staticmethod
-    def _swept(watched: Watched, kind: PassKind, notices: list[tuple[Pass, int]]) -> Pass:
-        """Make a pass, one request after the other; note what was noticed with the answers that there were by then."""
-        described = watched.lab.faults.change(merging({}), operation="DescribeKey")
-        sweeper = Sweeper(calls=watched.lab.calls(concurrency=1), request_rate=1.0, tags=())
-        return watched.lab.run(
-            sweeper.sweep(
-                watched.lab.home(),
-                kind,
-                watched.keys,
-                {},
-                noticed=lambda found: notices.append((found, described.hits)),
-            )
-        )
 
 
 class TestChangesPass:
@@ -474,122 +292,6 @@ class TestUnreadableKeys:
         watched.changes()
         assert watched.keys.by_id[key.key_id].pending
         assert watched.told == []
-
-
-class TestPartsThatFail:
-    def test_without_the_list_of_keys_nothing_is_known(self, watched: Watched) -> None:
-        watched.lab.faults.deny(operation="ListKeys")
-        with pytest.raises(TargetError) as raised:
-            watched.full()
-        assert (raised.value.operation, raised.value.reason) == ("ListKeys", "AccessDeniedException")
-        assert watched.asked == {"ListKeys": 1}
-
-    def test_without_aliases_keys_are_read_and_keep_those_they_had(self, watched: Watched) -> None:
-        key = watched.vault.create_key(alias="alias/a")
-        managed = watched.vault.create_key(manager="AWS", alias="alias/aws/ebs").key_id
-        watched.full()
-        watched.lab.faults.deny(operation="ListAliases")
-        watched.vault.disable(key.key_id)
-        result = watched.full()
-        assert (watched.keys.by_id[key.key_id].state, watched.keys.by_id[key.key_id].alias) == ("Disabled", "alias/a")
-        assert watched.keys.aws_managed == {managed}
-        assert watched.asked["DescribeKey"] == 1, "what was AWS managed still is"
-        assert errors(result) == {("ListAliases", "AccessDeniedException")}
-        assert result.ended_by is None
-
-    def test_without_aliases_at_the_first_look_aws_managed_keys_are_described(self, watched: Watched) -> None:
-        managed = watched.vault.create_key(manager="AWS", alias="alias/aws/ebs").key_id
-        fault = watched.lab.faults.deny(operation="ListAliases")
-        watched.full()
-        assert watched.keys.by_id[managed].key_manager == "AWS"
-        watched.lab.faults.remove(fault)
-        watched.full()
-        assert watched.keys.by_id == {}
-        assert watched.keys.aws_managed == {managed}
-        assert not watched.told
-
-    def test_aliases_that_are_throttled_for_good_leave_time_for_the_keys(self, open_lab: "OpenLab") -> None:
-        watched = Watched(open_lab(World(home_regions=[REGION]), hurry=100))
-        watched.full()
-        ids = {watched.vault.create_key().key_id for _ in range(30)}
-        watched.lab.faults.throttle(operation="ListAliases")
-        result = watched.changes()
-        assert result.ended_by is None
-        assert watched.keys.by_id.keys() == ids
-        assert ("ListAliases", "timeout") in errors(result), "it would have taken longer than the pass may"
-
-    def test_a_pass_cut_short_keeps_what_it_read(self, watched: Watched) -> None:
-        ids = [watched.vault.create_key().key_id for _ in range(40)]
-        watched.lab.faults.hang(operation="DescribeKey")
-        calls = watched.lab.calls(read_timeout=0.2)
-        result = watched.lab.sweep(PassKind.FULL, calls=calls)
-        assert result.ended_by is not None
-        assert (result.ended_by.operation, result.ended_by.reason) == ("DescribeKey", "timeout")
-        assert result.unreadable == {}, "keys that were not asked for are not unreadable"
-        watched.lab.faults.clear()
-        assert watched.lab.sweep(PassKind.FULL, calls=calls).read.keys() == set(ids)
-
-    def test_its_deadline_grows_with_the_keys_and_is_never_short(self, lab: "Lab") -> None:
-        sweeper = Sweeper(calls=lab.calls(), request_rate=0.2, tags=())
-
-        async def deadlines() -> list[float]:
-            now = asyncio.get_running_loop().time()
-            return [sweeper._deadline(keys) - now for keys in (0, 10_000, 100_000)]
-
-        none, some, many = lab.run(deadlines())
-        assert none == pytest.approx(120, abs=1)
-        assert some == pytest.approx(120, abs=1), "25 s of budget"
-        assert many == pytest.approx(750, abs=1), "250 s of budget"
-
-
-class TestTags:
-    @pytest.fixture
-    def tagged(self, lab: "Lab") -> Watched:
-        return Watched(lab, "team")
-
-    def test_they_are_asked_for_only_where_they_are_wanted(self, watched: Watched) -> None:
-        watched.vault.create_key(tags={"team": "core"})
-        watched.full()
-        assert "GetResources" not in watched.asked
-
-    def test_a_full_pass_reads_them_all(self, tagged: Watched) -> None:
-        key = tagged.vault.create_key(tags={"team": "core"})
-        bare = tagged.vault.create_key()
-        tagged.full()
-        assert tagged.keys.by_id[key.key_id].tags == (("team", "core"),)
-        assert tagged.keys.by_id[bare.key_id].tags == ()
-        assert tagged.asked["GetResources"] == 1
-
-    def test_a_tag_that_was_taken_away_is_gone_with_the_next_full_pass(self, tagged: Watched) -> None:
-        key = tagged.vault.create_key(tags={"team": "core"})
-        tagged.full()
-        key.tags = {}
-        tagged.full()
-        assert tagged.keys.by_id[key.key_id].tags == ()
-
-    def test_a_changes_pass_reads_those_of_new_keys(self, tagged: Watched) -> None:
-        old = tagged.vault.create_key(tags={"team": "core"})
-        tagged.vault.schedule_deletion(old.key_id)
-        tagged.full()
-        tagged.changes()
-        assert "GetResources" not in tagged.asked
-        assert tagged.keys.by_id[old.key_id].tags == (("team", "core"),), "they stay as they were"
-        new = tagged.vault.create_key(tags={"team": "edge"})
-        tagged.changes()
-        assert tagged.asked["GetResources"] == 1
-        assert tagged.keys.by_id[new.key_id].tags == (("team", "edge"),)
-
-    @pytest.mark.parametrize("kind", [PassKind.FULL, PassKind.CHANGES])
-    def test_where_they_are_denied_keys_keep_those_they_had(self, tagged: Watched, kind: PassKind) -> None:
-        key = tagged.vault.create_key(tags={"team": "core"})
-        tagged.full()
-        new = tagged.vault.create_key(tags={"team": "edge"})
-        tagged.lab.faults.deny(operation="GetResources")
-        result = tagged.sweep(kind)
-        assert errors(result) == {("GetResources", "AccessDeniedException")}
-        assert result.ended_by is None
-        assert tagged.keys.by_id[key.key_id].tags == (("team", "core"),)
-        assert tagged.keys.by_id[new.key_id].tags == ()
 
 
 def test_what_is_unreadable_is_told_to_a_pass_by_its_reason(lab: "Lab") -> None:

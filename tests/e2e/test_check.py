@@ -176,7 +176,7 @@ class TestExitStatus:
 
     @pytest.mark.parametrize("form", ["table", "json"])
     def test_2_when_standard_output_has_no_room_for_it(self, emulator: EmulatorServer, form: str) -> None:
-        with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        with Path("/dev/full").open("wb") as full:
             ended = subprocess.run(
                 command("--output", form),
                 env=environ(emulator),

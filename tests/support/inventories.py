@@ -1,7 +1,7 @@
 """An inventory with clocks that stand still, and what passes may find."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from exporter.errors import TargetError
 from exporter.inventory import Inventory
@@ -43,20 +43,20 @@ class Bench:
         )
         self.inventory.watch({HERE: "home"}, {}, None)
 
-    def full(self, *keys: Key, **found: object) -> list[TransitionKind]:
+    def full(self, *keys: Key, **found: Any) -> list[TransitionKind]:
         """Apply a full pass that reads `keys`; return the kinds of what it told."""
         return self.apply(PassKind.FULL, keys, **found)
 
-    def changes(self, *keys: Key, **found: object) -> list[TransitionKind]:
+    def changes(self, *keys: Key, **found: Any) -> list[TransitionKind]:
         """Apply a changes pass that reads `keys`; return the kinds of what it told."""
         return self.apply(PassKind.CHANGES, keys, **found)
 
-    def named(self, *keys: Key, **found: object) -> list[TransitionKind]:
+    def named(self, *keys: Key, **found: Any) -> list[TransitionKind]:
         """Apply a look at keys that an event named; return the kinds of what it told."""
         return self.apply(PassKind.NAMED, keys, **found)
 
-    def apply(self, kind: PassKind, keys: Iterable[Key], **found: object) -> list[TransitionKind]:
-        result = Pass(kind, read={key.key_id: key for key in keys}, **found)  # type: ignore[arg-type]  # passed through
+    def apply(self, kind: PassKind, keys: Iterable[Key], **found: Any) -> list[TransitionKind]:
+        result = Pass(kind, read={key.key_id: key for key in keys}, **found)
         return [transition.kind for transition in self.inventory.apply(HERE, result)]
 
     @property
@@ -83,8 +83,8 @@ class Bench:
         return self
 
 
-def enabled(key_id: str = "a", **facts: str) -> Key:
-    return Key(key_id, f"arn:{key_id}", "Enabled", **facts)  # type: ignore[arg-type]  # strings only
+def enabled(key_id: str = "a", **facts: Any) -> Key:
+    return Key(key_id, f"arn:{key_id}", "Enabled", **facts)
 
 
 def disabled(key_id: str = "a") -> Key:
