@@ -1,7 +1,8 @@
 """What CloudTrail says has changed, and what the refresh loop makes of it."""
 
+import asyncio
 import contextlib
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,11 +13,12 @@ from exporter.aws.calls import Access
 from exporter.aws.cloudtrail import OVERLAP
 from exporter.aws.connection import Connection
 from exporter.aws.dossier import SOON
+from exporter.aws.sweep import Sweeper
 from exporter.aws.trail import OTHERS, OTHERS_EVERY, Look
 from exporter.demo.vault import Vault
 from exporter.demo.world import World
 from exporter.errors import TargetError
-from exporter.model import Events, Keys, PassKind, Target, Unreadable, asked_about, without
+from exporter.model import Events, Keys, Pass, PassKind, Target, Unreadable, asked_about, without
 from exporter.settings import Settings
 from tests.aws.harness import Station, watching
 
@@ -181,21 +183,41 @@ def without_records(answer: Any) -> Any:
 
 
 class HalfRead:
-    """A CloudTrail that tells nothing, until it names a key and then fails."""
+    """A CloudTrail that tells nothing, until it names a key and then fails; with a `reason` it always fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
         self.key_id = ""
+        self._reason = reason
 
     async def look(self, access: Access) -> Look:
         assert access
         key_id, self.key_id = self.key_id, ""
-        return Look({key_id: frozenset({"ScheduleKeyDeletion"})}, "ThrottlingException") if key_id else Look()
+        if key_id:
+            return Look({key_id: frozenset({"ScheduleKeyDeletion"})}, "ThrottlingException")
+        return Look(reason=self._reason)
 
     def described(self, target: Target, at: float) -> None:
         pass
 
     def forget(self, watched: Container[Target]) -> None:
         pass
+
+
+class LateLooks:
+    """A sweeper whose looks are held back: what they have read grows old."""
+
+    def __init__(self, sweeper: Sweeper, meanwhile: Callable[[], object]) -> None:
+        """Do something, which may take its time, once a look has read."""
+        self._sweeper = sweeper
+        self._meanwhile = meanwhile
+
+    async def sweep(self, *what: Any, **how: Any) -> Pass:
+        return await self._sweeper.sweep(*what, **how)
+
+    async def look_at(self, *what: Any) -> Pass:
+        read = await self._sweeper.look_at(*what)
+        await asyncio.to_thread(self._meanwhile)
+        return read
 
 
 def hourly(**changes: Any) -> Settings:
@@ -251,6 +273,30 @@ class TestTheRefreshLoop:
         lab.faults.remove(closed)
         eventually(lambda: station.pending() == {key.arn})
         assert lab.heard.passes["full"] == 1
+
+    def test_a_look_that_takes_long_does_not_undo_what_a_pass_has_read_since(
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
+    ) -> None:
+        key_id = some_key(vault)
+        trail = HalfRead("ThrottlingException")
+
+        def schedule() -> None:
+            vault.schedule_deletion(key_id)
+            eventually(station.pending)
+
+        def connect(settings: Settings) -> Connection:
+            found = lab.connect(settings)
+            late = LateLooks(found.sweeper, schedule)
+            return replace(found, trail=cast("Any", trail), sweeper=cast("Any", late))
+
+        station = run_station(lab, hourly(), connect)
+        eventually(lambda: station.refresher.ready)
+        trail.key_id = key_id
+        eventually(lambda: lab.heard.passes["named"])
+        seen = station.passes()
+        eventually(lambda: station.passes() > seen + 2)
+        assert len(station.pending()) == 1
+        assert not station.events.named("deletion_cancelled")
 
     def test_without_the_event_only_the_next_full_pass_would(
         self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
