@@ -4,23 +4,26 @@ python -m benchmarks.load [--keys 10000] [--seconds 20] [--count 200]
 
 One exporter and the emulator run as processes, whatever is done to the exporter comes from another one. Each row is one
 scraper on a connection of its own, which asks for the compressed page every 50 ms and reads it to its end. Strangers
-that were closed come again every second. A pass is made every 5 s; `gap` is the longest time between two that ended.
+that were closed come again every second. A pass is made every 5 s; `gap` is the longest time between two that ended, as
+the exporter's log tells.
 `growth` is what the process holds at most, above what it held before the first row.
 """
 
 import argparse
 import asyncio
 import multiprocessing
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
 from benchmarks.results import Claim, conclude
-from benchmarks.running import Exporter, emulator, exporter, samples
+from benchmarks.running import Exporter, emulator, exporter
 from benchmarks.strangers import KINDS, Stranger, push_all, scrape_again_and_again
 
 INTERVAL: Final = 5.0
@@ -28,6 +31,7 @@ SCRAPE_INTERVAL: Final = 15.0
 _OPTIONS: Final = (
     *("--aws.request_rate", "1"),
     *("--refresh.interval", f"{INTERVAL:.0f}s", "--refresh.fallback_interval", "1h"),
+    *("--log.level", "debug"),
 )
 _PAUSE: Final = 0.05
 
@@ -76,20 +80,22 @@ def meanwhile(what: Callable[..., None], *arguments: object) -> Iterator[None]:
 
 def measure(running: Exporter, beside: str, seconds: float, resident: float) -> Row:
     """Scrape for so many seconds; `resident` is what the process held before."""
-    times, held, passes = [], [running.usage().resident], []
+    times, held, told = [], [running.usage().resident], len(running.log)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         times.append(running.scrape())
         held.append(running.usage().resident)
-        if len(times) % 20 == 1:
-            passes += [
-                value for _, value in samples(running.page(), "kms_exporter_target_last_success_timestamp_seconds")
-            ]
         time.sleep(_PAUSE)
-    ended = sorted(set(passes))
-    gap = max((later - earlier for earlier, later in pairwise(ended)), default=seconds)
+    gap = max((later - earlier for earlier, later in pairwise(passes_ended(running.log[told:]))), default=seconds)
     p99 = statistics.quantiles(times, n=100, method="inclusive")[98]
     return Row(beside, len(times), statistics.median(times), p99, gap, max(held) - resident)
+
+
+def passes_ended(log: Sequence[str]) -> Iterator[float]:
+    """Yield when passes that succeeded ended, Unix seconds."""
+    for line in log:
+        if found := re.match(r"ts=(\S+) .*\bevent=pass_ended\b.*\bup=true\b", line):
+            yield datetime.fromisoformat(found[1]).timestamp()
 
 
 def rows(keys: int, seconds: float, count: int) -> Iterator[Row]:

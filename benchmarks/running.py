@@ -90,9 +90,11 @@ class Exporter:
 
     Attributes:
         address: where it listens.
+        log: the lines that it logged since it listens.
     """
 
     def __init__(self, process: "subprocess.Popen[str]", url: str) -> None:
+        self.log: list[str] = []
         self._process = process
         self._client = httpx.Client(base_url=url, trust_env=False, timeout=60)
         self.address = (str(self._client.base_url.host), int(self._client.base_url.port or 0))
@@ -156,19 +158,19 @@ def exporter(env: Mapping[str, str], *options: str) -> Iterator[Exporter]:
     command = [sys.executable, "-m", "exporter", "serve", "--web.listen_address", "127.0.0.1:0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
         assert process.stderr is not None
-        draining = threading.Thread(target=_drain, args=(process.stderr,), daemon=True)
+        listening: threading.Thread | None = None
         try:
-            url = _address(process.stderr)
-            draining.start()
-            running = Exporter(process, url)
+            running = Exporter(process, _address(process.stderr))
+            listening = threading.Thread(target=running.log.extend, args=(process.stderr,), daemon=True)
+            listening.start()
             try:
                 yield running
             finally:
                 running.close()
         finally:
             process.terminate()
-            if draining.ident is not None:
-                draining.join()  # before the pipe is closed
+            if listening is not None:
+                listening.join()  # before the pipe is closed
 
 
 def _address(log: IO[str]) -> str:
@@ -178,11 +180,6 @@ def _address(log: IO[str]) -> str:
             return f"http://{found[1]}"
         lines.append(line)
     raise SystemExit(f"the exporter ended: {''.join(lines)}")
-
-
-def _drain(log: IO[str]) -> None:
-    for _ in log:
-        pass
 
 
 def percentile(ascending: Sequence[float], share: float) -> float:
