@@ -1,7 +1,7 @@
 """A week of the demo, recorded within minutes: the real exporter asks the real emulator, and both believe a fast clock.
 
 What is recorded are the pages that a scrape would have got at each moment. Only the refresh loop is not the exporter's
-own, since it waits on the real clock: here its passes are made one after the other, a step of the clock apart.
+own, since it waits on the real clock: here all passes that are due are made at each step of the clock.
 """
 
 import argparse
@@ -10,30 +10,32 @@ import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry
 
 import exporter
 from exporter.acknowledgements import Acknowledgements
-from exporter.aws.connection import Connection, connect
+from exporter.aws.connection import connect
 from exporter.aws.discovery import Memory
 from exporter.demo.keys import DAY
 from exporter.demo.scenario import demo_world
 from exporter.demo.server import EmulatorServer, environment
-from exporter.errors import TargetError
+from exporter.eventlog import EventLog
 from exporter.exposition.negotiation import Format
 from exporter.exposition.renderer import Renderer
+from exporter.following import Following
 from exporter.inventory import Inventory
-from exporter.model import Pass, PassKind, Target, TargetState
+from exporter.log import start_logging
+from exporter.model import PassKind, Target
+from exporter.passes import Passes
+from exporter.schedule import Schedule
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
-from grafana.screenshots import following, week
+from grafana.screenshots import events_queue, week
 from grafana.screenshots.backfill import Page, Storage
 
 if TYPE_CHECKING:
@@ -68,13 +70,19 @@ class Clock:
         return self.time
 
 
+class Untimed:
+    """Does not tell how long passes take: the clock stands still meanwhile."""
+
+    def pass_ended(self, mode: str, seconds: float) -> None:
+        """Do nothing."""
+
+
 class Recorder:
     """The exporter without its threads: passes and scrapes happen when they are asked for."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Wire the exporter's rooms together as `exporter.service` does, around `clock`."""
+        """Wire the exporter's rooms together as `exporter.service` and `exporter.refresh` do, around `clock`."""
         self._clock = clock
-        self._settings = settings
         self._telemetry = Telemetry(CollectorRegistry(), version=exporter.__version__, revision="", loaded_at=clock())
         self._telemetry.refresh_interval(settings.refresh.interval)
         self._telemetry.shard(settings.shard.index, settings.shard.total)
@@ -88,116 +96,97 @@ class Recorder:
         self._renderer = Renderer(
             self._telemetry.registry, export=settings.keys.export, tags={}, acknowledgements=self._acknowledgements
         )
+        log = start_logging(level="critical", form="text")
+        eventlog = EventLog(log, self._telemetry)
+        rng = random.Random(0)  # noqa: S311 - spreads passes
+        self._schedule = Schedule(
+            interval=settings.refresh.interval, full_interval=settings.refresh.fallback_interval, rng=rng
+        )
+        self._connection = connect(settings, memory=Memory(), telemetry=self._telemetry, now=clock, monotonic=clock)
+        self._following = Following(
+            settings=settings,
+            trail=self._connection.trail,
+            inventory=self._inventory,
+            schedule=self._schedule,
+            eventlog=eventlog,
+            monotonic=clock,
+            rng=rng,
+        )
+        self._passes = Passes(
+            connection=self._connection,
+            following=self._following,
+            inventory=self._inventory,
+            eventlog=eventlog,
+            telemetry=Untimed(),
+            log=log,
+            monotonic=clock,
+            start=self._start,
+            publish=lambda: None,
+        )
         self._accesses: Mapping[Target, Access] = {}
-        self._full_at: dict[Target, float] = {}
-        self._listed_at: dict[Target, float] = {}
+        self._beside: set[asyncio.Task[None]] = set()
         self._discover_at = clock()
-        self._rng = random.Random(0)  # noqa: S311 - spreads passes
 
     async def record(self, moments: Sequence[float]) -> AsyncIterator[Page]:
         """Yield the page of each moment, in Unix seconds, after a pass over every target."""
-        connection = connect(
-            self._settings, memory=Memory(), telemetry=self._telemetry, now=self._clock, monotonic=self._clock
-        )
         try:
             for moment in moments:
                 self._clock.time = moment - _SCRAPED_AFTER
-                await self._step(connection)
+                await self._step()
                 self._clock.time = moment
                 yield self._scrape()
         finally:
-            connection.close()
+            self._connection.close()
 
-    async def _step(self, connection: Connection) -> None:
+    async def _step(self) -> None:
         now = self._clock()
         if now >= self._discover_at:
-            complete = await self._discover(connection)
+            complete = await self._discover()
             self._discover_at = now + (_EVERY_FIVE_MINUTES if complete else MINUTE)
-        await following.drain(
-            connection, partial(self._look_at, connection), telemetry=self._telemetry, now=self._clock
-        )
-        await asyncio.gather(*(self._look(connection, access) for access in self._accesses.values()))
+        assert self._connection.queue is not None  # noqa: S101 - the settings of a recording name one
+        await events_queue.drain(self._connection.queue, self._look_at, telemetry=self._telemetry, now=self._clock)
+        due = self._schedule.take(now + _SCRAPED_AFTER)
+        await asyncio.gather(*(self._pass(self._accesses[target], kind) for target, kind in due))
+        while self._beside:
+            await asyncio.gather(*self._beside)
         self._inventory.expire()
         self._telemetry.acknowledgements_unmatched(len(self._acknowledgements.unmatched(self._inventory.snapshot)))
 
-    def _kind(self, state: TargetState) -> PassKind:
-        """Return which kind of pass is due: how often full ones come follows from whether events can be read.
-
-        The first one after the first comes early by chance, so that those of all targets drift apart.
-        """
-        target, now = state.target, self._clock()
-        interval = state.events.full_interval if state.events else self._settings.refresh.fallback_interval
-        if now < self._full_at.get(target, -inf) + interval:
-            return PassKind.CHANGES
-        spread = 0.0 if target in self._full_at else self._rng.uniform(0, self._settings.refresh.full_interval)
-        self._full_at[target] = now - spread
-        return PassKind.FULL
-
-    async def _discover(self, connection: Connection) -> bool:
+    async def _discover(self) -> bool:
         """Find accounts and regions; return whether none was refused."""
-        async for watch in connection.discovery.look():
+        async for watch in self._connection.discovery.look():
             self._accesses = watch.accesses
             self._inventory.watch(
                 {target: access.account_name for target, access in watch.accesses.items()},
                 watch.account_errors,
                 None if watch.organization_error is None else not watch.organization_error,
             )
+            self._schedule.watch(watch.accesses, self._clock())
+            self._connection.investigator.forget(watch.accesses)
+            self._following.forget(watch.accesses)
         self._telemetry.targets(len(self._accesses))
         return not watch.organization_error and not any(watch.account_errors.values())
 
-    async def _look(self, connection: Connection, access: "Access") -> None:
-        """Make a pass over a target, then ask what there is to know of its pending keys."""
-        await self._sweep(connection, access)
-        state = self._inventory.state(access.target)
-        if state is not None and connection.investigator.due(state):
-            async for learned in connection.investigator.investigate(access, state):
-                self._inventory.learn(access.target, learned)
-
-    async def _sweep(self, connection: Connection, access: "Access") -> None:
-        before = self._inventory.state(access.target)
-        assert before is not None  # noqa: S101 - `_discover` made the inventory watch it
-        kind = self._kind(before)
+    async def _pass(self, access: "Access", kind: PassKind) -> None:
         started = time.perf_counter()
-        try:
-            result = await self._ask(connection, access, kind, before)
-        except TargetError as error:
-            self._inventory.fail(access.target, error)
-        else:
-            self._take_in(access.target, result)
+        ok = await self._passes.make(access, kind)
         self._telemetry.pass_ended(kind, time.perf_counter() - started)
+        self._schedule.done(access.target, kind, ok=ok, now=self._clock())
 
-    async def _ask(self, connection: Connection, access: "Access", kind: PassKind, before: TargetState) -> Pass:
-        """Make a pass: for changes, without the list of keys as long as that is young and events can be read.
-
-        Raises:
-            TargetError: nothing could be learned of the target.
-        """
-        sweeper, target, now = connection.sweeper, access.target, self._clock()
-        look = await following.follow(
-            connection, access, settings=self._settings, inventory=self._inventory, telemetry=self._telemetry
-        )
-        young = now < self._listed_at.get(target, -inf) + self._settings.refresh.fallback_interval
-        if kind is PassKind.CHANGES and young and not look.reason and before.keys is not None:
-            return await sweeper.changes_named(access, look.named, before.keys, before.unreadable)
-        result = await sweeper.sweep(access, kind, before.keys, before.unreadable, look.named)
-        self._listed_at[target] = now
-        return result
-
-    async def _look_at(self, connection: Connection, target: Target, key_ids: Collection[str]) -> bool:
+    async def _look_at(self, target: Target, key_ids: Collection[str]) -> bool:
         """Describe keys that an event named; return whether their target is watched."""
-        access, before = self._accesses.get(target), self._inventory.state(target)
-        if access is None or before is None:
+        access = self._accesses.get(target)
+        if access is None:
             return False
-        if before.keys is not None:
-            started = time.perf_counter()
-            result = await connection.sweeper.look_at(access, key_ids, before.keys)
-            self._take_in(target, result)
-            self._telemetry.pass_ended(result.kind, time.perf_counter() - started)
+        started = time.perf_counter()
+        await self._passes.look_at(access, key_ids)
+        self._telemetry.pass_ended(PassKind.NAMED, time.perf_counter() - started)
         return True
 
-    def _take_in(self, target: Target, result: Pass) -> None:
-        for transition in self._inventory.apply(target, result):
-            self._telemetry.change("sweep", transition.kind)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     def _scrape(self) -> Page:
         snapshot = self._inventory.snapshot
@@ -226,7 +215,7 @@ async def write(storage: Storage, export: str, times: Sequence[float]) -> None:
     """
     clock = Clock(times[0] - _SCRAPED_AFTER)
     world = demo_world(clock)
-    queue_url = following.add_queue(world)
+    queue_url = events_queue.add(world)
     with EmulatorServer(world) as emulator:
         os.environ.update(environment(emulator.url))
         week.play(world, emulator.faults)
