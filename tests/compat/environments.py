@@ -41,7 +41,7 @@ def found_python(version: str) -> str | None:
 
 
 def _says(python: str) -> str:
-    code = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
     asked = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     return asked.stdout.strip()
 
@@ -56,9 +56,10 @@ def installed(python: str, name: str, requirements: Path, *options: str) -> Path
         mark = folder / "installed"
         if not (mark.is_file() and mark.read_text() == digest):
             shutil.rmtree(folder, ignore_errors=True)
-            _must([python, "-m", "venv", str(folder)])
-            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-            _must([*pip, *options, "-r", str(requirements)])
+            uv = [here(), "-m", "uv"]  # a tenth of the time of venv and pip
+            _must([*uv, "venv", "-q", "--python", python, str(folder)])
+            into = ["--python", str(folder / "bin" / "python")]
+            _must([*uv, "pip", "install", "-q", *into, *options, "-r", str(requirements)])
             mark.write_text(digest)
     return folder / "bin" / "python"
 
