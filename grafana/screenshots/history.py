@@ -10,7 +10,8 @@ import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ from exporter.demo.keys import DAY
 from exporter.demo.scenario import demo_world
 from exporter.demo.server import EmulatorServer, environment
 from exporter.eventlog import EventLog
+from exporter.exposition.chunks import Export
 from exporter.exposition.negotiation import Format
 from exporter.exposition.renderer import Renderer
 from exporter.following import Following
@@ -80,8 +82,14 @@ class Untimed:
 class Recorder:
     """The exporter without its threads: passes and scrapes happen when they are asked for."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Wire the exporter's rooms together as `exporter.service` and `exporter.refresh` do, around `clock`."""
+    def __init__(self, settings: Settings, clock: Clock, exports: Iterable[Export]) -> None:
+        """Wire the exporter's rooms together as `exporter.service` and `exporter.refresh` do, around `clock`.
+
+        Args:
+            settings: all but `keys.export`.
+            clock: the time.
+            exports: each `keys.export` with which a page is rendered.
+        """
         self._clock = clock
         self._telemetry = Telemetry(CollectorRegistry(), version=exporter.__version__, revision="", loaded_at=clock())
         self._telemetry.refresh_interval(settings.refresh.interval)
@@ -93,9 +101,10 @@ class Recorder:
             monotonic=clock,
         )
         self._acknowledgements = Acknowledgements.of(settings)
-        self._renderer = Renderer(
-            self._telemetry.registry, export=settings.keys.export, tags={}, acknowledgements=self._acknowledgements
-        )
+        self._renderers = [
+            Renderer(self._telemetry.registry, export=export, tags={}, acknowledgements=self._acknowledgements)
+            for export in exports
+        ]
         log = start_logging(level="critical", form="text")
         eventlog = EventLog(log, self._telemetry)
         rng = random.Random(0)  # noqa: S311 - spreads passes
@@ -127,14 +136,14 @@ class Recorder:
         self._beside: set[asyncio.Task[None]] = set()
         self._discover_at = clock()
 
-    async def record(self, moments: Sequence[float]) -> AsyncIterator[Page]:
-        """Yield the page of each moment, in Unix seconds, after a pass over every target."""
+    async def record(self, moments: Sequence[float]) -> AsyncIterator[list[Page]]:
+        """Yield the pages of each moment, in Unix seconds, after a pass over every target."""
         try:
             for moment in moments:
                 self._clock.time = moment - _SCRAPED_AFTER
                 await self._step()
                 self._clock.time = moment
-                yield self._scrape()
+                yield [self._scrape(renderer) for renderer in self._renderers]
         finally:
             self._connection.close()
 
@@ -188,11 +197,11 @@ class Recorder:
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
 
-    def _scrape(self) -> Page:
+    def _scrape(self, renderer: Renderer) -> Page:
         snapshot = self._inventory.snapshot
-        self._renderer.update(snapshot)
+        renderer.update(snapshot)
         started = time.perf_counter()
-        body = self._renderer.scrape(snapshot, Format.OPENMETRICS_1_0_0, gzip=False, now=self._clock())
+        body = renderer.scrape(snapshot, Format.OPENMETRICS_1_0_0, gzip=False, now=self._clock())
         text = b"".join(body.parts).decode()
         return Page(self._clock(), text, time.perf_counter() - started)
 
@@ -205,12 +214,11 @@ def moments(end: float, coarse: float, fine_hours: float) -> list[float]:
     return early + late
 
 
-async def write(storage: Storage, export: str, times: Sequence[float]) -> None:
+async def write(storages: Mapping[Export, Storage], times: Sequence[float]) -> None:
     """Record the demo's week.
 
     Args:
-        storage: where the pages go.
-        export: `keys.export`.
+        storages: where the pages of each `keys.export` go.
         times: when pages are recorded, in Unix seconds.
     """
     clock = Clock(times[0] - _SCRAPED_AFTER)
@@ -219,16 +227,17 @@ async def write(storage: Storage, export: str, times: Sequence[float]) -> None:
     with EmulatorServer(world) as emulator:
         os.environ.update(environment(emulator.url))
         week.play(world, emulator.faults)
-        async for page in Recorder(_settings(export, times[-1], queue_url), clock).record(times):
-            storage.add(page)
+        async for pages in Recorder(_settings(times[-1], queue_url), clock, storages).record(times):
+            for storage, page in zip(storages.values(), pages, strict=True):
+                storage.add(page)
 
 
-def _settings(export: str, end: float, queue_url: str) -> Settings:
+def _settings(end: float, queue_url: str) -> Settings:
     settings = Settings.model_validate(
         {
             # A busy machine is no fault of AWS, hence the time-outs.
             "aws": {"organization": {"enabled": True}, "connect_timeout": 60, "read_timeout": 60},
-            "keys": {"export": export, "last_usage": True},
+            "keys": {"last_usage": True},
             "changes": {"sqs_queue_url": queue_url},
             "deletions": {"acknowledgements": week.acknowledgements(end)},
         }
@@ -242,14 +251,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m grafana.screenshots.history", description=__doc__)
     parser.add_argument("folder", type=Path, help="directory for Prometheus' --storage.tsdb.path")
     parser.add_argument("--end", type=float, required=True, help="the end of the week, Unix seconds")
-    parser.add_argument("--export", choices=("customer", "pending", "all"), default="customer", help="keys.export")
     parser.add_argument("--coarse", type=float, default=600, help="seconds between two pages early in the week")
     parser.add_argument("--fine-hours", type=float, default=6.5, help="hours at the end with a page every minute")
-    parser.add_argument("--doubled", type=Path, help="a second directory, in which two replicas served every page")
+    parser.add_argument("--doubled", type=Path, help="a directory, in which two replicas served every page")
+    parser.add_argument("--pending", type=Path, help="a directory, in which only pending keys have series of their own")
     asked = parser.parse_args(arguments)
     folders = {asked.folder: REPLICAS[:1]} | ({asked.doubled: REPLICAS} if asked.doubled else {})
-    with Storage(folders) as storage:
-        asyncio.run(write(storage, asked.export, moments(asked.end, asked.coarse, asked.fine_hours)))
+    with ExitStack() as stack:
+        storages: dict[Export, Storage] = {"customer": stack.enter_context(Storage(folders))}
+        if asked.pending:
+            storages["pending"] = stack.enter_context(Storage({asked.pending: REPLICAS[:1]}))
+        asyncio.run(write(storages, moments(asked.end, asked.coarse, asked.fine_hours)))
     return 0
 
 

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,16 +20,8 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Promet
     end = stage.end_of_week()
     folders = {name: tmp_path_factory.mktemp(name) for name in ("customer", "pending", "doubled")}
 
-    def record(export: str, *options: str) -> None:
-        stage.record(folders[export], end, "--export", export, "--coarse", str(COARSE), "--fine-hours", "0.5", *options)
-
-    with ThreadPoolExecutor(2) as pool:
-        recordings = [
-            pool.submit(record, "customer", "--doubled", str(folders["doubled"])),
-            pool.submit(record, "pending"),
-        ]
-        for recording in recordings:
-            recording.result()
+    beside = [option for name in ("doubled", "pending") for option in (f"--{name}", str(folders[name]))]
+    stage.record(folders["customer"], end, "--coarse", str(COARSE), "--fine-hours", "0.5", *beside)
     with ExitStack() as running:
         yield {name: _served(running, folder, end) for name, folder in folders.items()}
 

@@ -34,7 +34,16 @@ def test_no_promise_is_broken() -> None:
     report = run(seed=24, seconds=45, interval=1, allowance=5)
     assert not report.violations, str(report)
     assert report.injected.total() >= 6
-    assert all(report.checked[check] for check in ("missing", "invented", "scheduled", "days", "ages", "counted"))
+    assert all(
+        report.checked[check] for check in ("missing", "invented", "scheduled", "days", "ages", "admitted", "counted")
+    )
+
+
+def test_neither_is_one_while_an_account_and_a_region_are_gone_for_long() -> None:
+    report = run(seed=836, seconds=50, interval=1, allowance=5, only="account_leaves,region_disabled")
+    assert not report.violations, str(report)
+    assert report.injected == {"account_leaves": 1, "region_disabled": 1}
+    assert all(report.checked[check] for check in ("shown_down", "left", "recovered"))
 
 
 def test_a_page_that_loses_a_pending_key_is_found_out_and_told_with_its_seed() -> None:
