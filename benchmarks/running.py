@@ -161,6 +161,7 @@ def exporter(env: Mapping[str, str], *options: str) -> Iterator[Exporter]:
         listening: threading.Thread | None = None
         try:
             running = Exporter(process, _address(process.stderr))
+            # `extend` takes each line as it comes, and shows it at once.
             listening = threading.Thread(target=running.log.extend, args=(process.stderr,), daemon=True)
             listening.start()
             try:

@@ -15,7 +15,7 @@ from exporter.inventory import Inventory
 from exporter.log import Log
 from exporter.model import Keys, Pass, PassKind, Target, TargetState, asked_about, without
 
-_PATIENCE: Final = 3.0
+PATIENCE: Final = 3.0
 """Seconds that a pass waits for CloudTrail, then it lists the keys: nothing may hold up a look at a pending key.
 CloudTrail answers twice a second at the most, and whoever else asks it has a share of that."""
 
@@ -46,8 +46,12 @@ class Passes:
         monotonic: Callable[[], float],
         start: Callable[[Coroutine[Any, Any, None]], None],
         publish: Callable[[], None],
+        patience: float = PATIENCE,
     ) -> None:
-        """Keep `inventory` up to date, calling `publish` after each change; `start` runs what a pass need not await."""
+        """Keep `inventory` up to date, calling `publish` after each change; `start` runs what a pass need not await.
+
+        A pass waits for CloudTrail as long as `patience` allows, in seconds.
+        """
         self._connection = connection
         self._following = following
         self._inventory = inventory
@@ -57,6 +61,7 @@ class Passes:
         self._monotonic = monotonic
         self._start = start
         self._publish = publish
+        self._patience = patience
         self._closed = False
         self._investigated: set[Target] = set()
         self._overtaken: dict[Target, set[str]] = {}
@@ -170,7 +175,7 @@ class Passes:
         awaited: asyncio.Future[Look] = asyncio.get_running_loop().create_future()
         self._start(self._follow(access, awaited))
         # Not `wait_for`: a look that ends in the very moment that it gives up would be lost, with all that it names.
-        await asyncio.wait([awaited], timeout=_PATIENCE)
+        await asyncio.wait([awaited], timeout=self._patience)
         if awaited.done():
             return awaited.result()
         awaited.cancel()
@@ -204,15 +209,16 @@ class Passes:
         self._publish()
 
     def _start_inquiry(self, access: Access) -> None:
-        """Ask beside the passes, which never wait for it, what pending keys are about."""
-        state = self._inventory.state(access.target)
-        if state is None or access.target in self._investigated or not self._connection.investigator.due(state):
-            return
-        self._investigated.add(access.target)
-        self._start(self._investigate(access, state))
+        """Ask beside the passes, which never wait for it and don't fail with it, what pending keys are about."""
+        if access.target not in self._investigated:
+            self._start(self._investigate(access))
 
-    async def _investigate(self, access: Access, state: TargetState) -> None:
+    async def _investigate(self, access: Access) -> None:
         target = access.target
+        state = self._inventory.state(target)
+        if state is None or target in self._investigated or not self._connection.investigator.due(state):
+            return
+        self._investigated.add(target)
         try:
             async for learned in self._connection.investigator.investigate(access, state):
                 before = self._inventory.state(target)

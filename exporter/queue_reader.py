@@ -132,7 +132,7 @@ class QueueReader:
                 failures = 0
                 self._received(batch)
                 if batch.messages:
-                    handling.create_task(self._handle(batch.messages))
+                    handling.create_task(self.handle(batch.messages))
 
     async def _measure(self) -> None:
         """Ask about once a minute how the queue stands."""
@@ -160,7 +160,7 @@ class QueueReader:
         # A poll asks the whole queue: where it brought nothing, nothing waited.
         self._oldest_age = max((self._oldest_age or 0.0, *(message.age for message in batch.messages)))
 
-    async def _handle(self, messages: Sequence[Message]) -> None:
+    async def handle(self, messages: Sequence[Message]) -> None:
         """Look at each key that the messages name, once, and delete those messages that are done with."""
         notices = [(message, self._read(message)) for message in messages]
         async with self._room:

@@ -37,7 +37,7 @@ _QUEUE_REQUESTS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What `exporter.refresh` needs of AWS.
+    """AWS as one configuration asks it.
 
     Attributes:
         aggregator: None where AWS Config is not to be asked, or another shard asks it.

@@ -37,7 +37,7 @@ class _Queue:
 
 
 class MetricsEndpoint:
-    """Answers scrapes, one in each turn of the event loop: many at once would hold up the requests of passes.
+    """Answers scrapes, one of each form in a turn of the event loop: many in one would keep everybody else waiting.
 
     A body that is rendered while others wait is theirs too: none of them is given what was known before it asked.
     """

@@ -1,20 +1,14 @@
-"""A queue that tells the recorded exporter of changes, taken in between two steps of the clock.
+"""A queue that tells the recorded exporter of changes, read between two steps of the clock."""
 
-`exporter.queue_reader` does it on the real clock, and waits where there is nothing.
-"""
-
-from collections.abc import Awaitable, Callable, Collection
+import random
+from collections.abc import Callable
 from typing import Final
 
-from exporter.aws.eventbridge import read_notice
 from exporter.aws.queue import Queue
 from exporter.demo.world import World
-from exporter.eventlog import QUEUE
-from exporter.model import Target
-from exporter.queue_reader import Outcome
+from exporter.log import Log
+from exporter.queue_reader import Outcome, QueueReader, Watcher
 from exporter.telemetry import Telemetry
-
-LookAt = Callable[[Target, Collection[str]], Awaitable[bool]]
 
 _NAME: Final = "kms-events"
 
@@ -27,27 +21,27 @@ def add(world: World) -> str:
     return f"https://sqs.{region}.amazonaws.com/{home}/{_NAME}"
 
 
-async def drain(queue: Queue, look_at: LookAt, *, telemetry: Telemetry, now: Callable[[], float]) -> None:
-    """Take everything out of the queue.
+class Drain:
+    """Reads the queue when it is told to: `QueueReader.run` waits on the real clock where there is nothing."""
 
-    Args:
-        queue: where messages wait.
-        look_at: describes keys of a target; returns whether it is one that is watched.
-        telemetry: what is told of the queue.
-        now: the clock, in Unix seconds.
-    """
-    telemetry.queue_reading(list(Outcome))
-    oldest = 0.0
-    while (await queue.level()).waiting:
-        batch = await queue.receive()
-        oldest = max((oldest, *(message.age for message in batch.messages)))
-        for message in batch.messages:
-            notice = read_notice(message.body)
-            ours = [await look_at(target, key_ids) for target, key_ids in notice.about.items()]
-            telemetry.queue_message(Outcome.HANDLED if any(ours) else Outcome.IGNORED)
-            if any(ours):
-                telemetry.change(QUEUE, notice.name)
-        await queue.delete(batch.messages)
-    telemetry.queue_up(True)
-    telemetry.queue_answered(now())
-    telemetry.queue_level(0, oldest)
+    def __init__(
+        self, queue: Queue, watcher: Watcher, *, telemetry: Telemetry, log: Log, clock: Callable[[], float]
+    ) -> None:
+        """Read `queue` for `watcher`."""
+        self._queue = queue
+        self._telemetry = telemetry
+        self._clock = clock
+        rng = random.Random(0)  # noqa: S311 - jitter
+        self._reader = QueueReader(queue=queue, watcher=watcher, telemetry=telemetry, log=log, monotonic=clock, rng=rng)
+        telemetry.queue_reading(list(Outcome))
+
+    async def drain(self) -> None:
+        """Take in every message that waits."""
+        oldest = 0.0
+        while (await self._queue.level()).waiting:
+            batch = await self._queue.receive()
+            oldest = max((oldest, *(message.age for message in batch.messages)))
+            await self._reader.handle(batch.messages)
+        self._telemetry.queue_up(True)
+        self._telemetry.queue_answered(self._clock())
+        self._telemetry.queue_level(0, oldest)

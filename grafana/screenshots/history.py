@@ -6,6 +6,7 @@ own, since it waits on the real clock: here all passes that are due are made at 
 
 import argparse
 import asyncio
+import logging
 import os
 import random
 import sys
@@ -14,7 +15,7 @@ from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapp
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from prometheus_client import CollectorRegistry
 
@@ -26,12 +27,11 @@ from exporter.demo.keys import DAY
 from exporter.demo.scenario import demo_world
 from exporter.demo.server import EmulatorServer, environment
 from exporter.eventlog import EventLog
-from exporter.exposition.chunks import Export
 from exporter.exposition.negotiation import Format
 from exporter.exposition.renderer import Renderer
 from exporter.following import Following
 from exporter.inventory import Inventory
-from exporter.log import start_logging
+from exporter.log import Log, start_logging
 from exporter.model import PassKind, Target
 from exporter.passes import Passes
 from exporter.schedule import Schedule
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from exporter.aws.calls import Access
 
 DAYS: Final = 7
+Exported = Literal["customer", "pending"]
+"""`keys.export`, as far as it makes no difference to what AWS is asked for."""
 REPLICAS: Final = (
     'instance="kms-exporter:10841",job="kms-exporter"',
     'instance="kms-exporter-2:10841",job="kms-exporter"',
@@ -53,6 +55,8 @@ REPLICAS: Final = (
 MINUTE: Final = 60.0
 _EVERY_FIVE_MINUTES: Final = 300.0
 _NO_BUDGET: Final = 1e6
+_BUSY: Final = 60.0
+"""Seconds that an answer may take: a busy machine is no fault of AWS."""
 _SCRAPED_AFTER: Final = 20.0
 """Seconds from a pass to the scrape that tells what it found."""
 
@@ -79,10 +83,18 @@ class Untimed:
         """Do nothing."""
 
 
-class Recorder:
-    """The exporter without its threads: passes and scrapes happen when they are asked for."""
+class Strict(Log):
+    """Lets an error of the exporter's own end the recording."""
 
-    def __init__(self, settings: Settings, clock: Clock, exports: Iterable[Export]) -> None:
+    def error(self, event: str, *, exc_info: BaseException | None = None, **fields: object) -> None:
+        """Raise it."""
+        raise RuntimeError(f"{event} {fields}") from exc_info
+
+
+class Recorder:
+    """The exporter without its threads: passes, looks and scrapes happen when they are asked for."""
+
+    def __init__(self, settings: Settings, clock: Clock, exports: Iterable[Exported]) -> None:
         """Wire the exporter's rooms together as `exporter.service` and `exporter.refresh` do, around `clock`.
 
         Args:
@@ -105,7 +117,8 @@ class Recorder:
             Renderer(self._telemetry.registry, export=export, tags={}, acknowledgements=self._acknowledgements)
             for export in exports
         ]
-        log = start_logging(level="critical", form="text")
+        start_logging(level="critical", form="text")  # what goes wrong in the week is for the pages to tell
+        log = Strict(logging.getLogger(__name__))
         eventlog = EventLog(log, self._telemetry)
         rng = random.Random(0)  # noqa: S311 - spreads passes
         self._schedule = Schedule(
@@ -131,13 +144,16 @@ class Recorder:
             monotonic=clock,
             start=self._start,
             publish=lambda: None,
+            patience=_BUSY,
         )
+        assert self._connection.queue is not None  # noqa: S101 - the settings of a recording name one
+        self._queue = events_queue.Drain(self._connection.queue, self, telemetry=self._telemetry, log=log, clock=clock)
         self._accesses: Mapping[Target, Access] = {}
-        self._beside: set[asyncio.Task[None]] = set()
+        self._beside: list[asyncio.Task[None]] = []
         self._discover_at = clock()
 
     async def record(self, moments: Sequence[float]) -> AsyncIterator[list[Page]]:
-        """Yield the pages of each moment, in Unix seconds, after a pass over every target."""
+        """Yield the pages of each moment, in Unix seconds, after the passes that are due."""
         try:
             for moment in moments:
                 self._clock.time = moment - _SCRAPED_AFTER
@@ -152,12 +168,13 @@ class Recorder:
         if now >= self._discover_at:
             complete = await self._discover()
             self._discover_at = now + (_EVERY_FIVE_MINUTES if complete else MINUTE)
-        assert self._connection.queue is not None  # noqa: S101 - the settings of a recording name one
-        await events_queue.drain(self._connection.queue, self._look_at, telemetry=self._telemetry, now=self._clock)
+        await self._queue.drain()
+        # Also what is due before the scrape: the first passes over new targets are spread over a moment.
         due = self._schedule.take(now + _SCRAPED_AFTER)
         await asyncio.gather(*(self._pass(self._accesses[target], kind) for target, kind in due))
         while self._beside:
-            await asyncio.gather(*self._beside)
+            beside, self._beside = self._beside, []
+            await asyncio.gather(*beside)
         self._inventory.expire()
         self._telemetry.acknowledgements_unmatched(len(self._acknowledgements.unmatched(self._inventory.snapshot)))
 
@@ -182,20 +199,23 @@ class Recorder:
         self._telemetry.pass_ended(kind, time.perf_counter() - started)
         self._schedule.done(access.target, kind, ok=ok, now=self._clock())
 
-    async def _look_at(self, target: Target, key_ids: Collection[str]) -> bool:
-        """Describe keys that an event named; return whether their target is watched."""
-        access = self._accesses.get(target)
-        if access is None:
-            return False
+    def access(self, target: Target) -> "Access | None":
+        """Return how a target is asked."""
+        return self._accesses.get(target)
+
+    def may_watch(self, target: Target) -> bool:
+        """Whether a target is watched."""
+        return target in self._accesses
+
+    async def look_at(self, access: "Access", key_ids: Collection[str]) -> Collection[str]:
+        """Describe keys that events named; return those that did not answer."""
         started = time.perf_counter()
-        await self._passes.look_at(access, key_ids)
+        unanswered = await self._passes.look_at(access, key_ids)
         self._telemetry.pass_ended(PassKind.NAMED, time.perf_counter() - started)
-        return True
+        return unanswered
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        self._beside.append(asyncio.get_running_loop().create_task(work))
 
     def _scrape(self, renderer: Renderer) -> Page:
         snapshot = self._inventory.snapshot
@@ -214,7 +234,7 @@ def moments(end: float, coarse: float, fine_hours: float) -> list[float]:
     return early + late
 
 
-async def write(storages: Mapping[Export, Storage], times: Sequence[float]) -> None:
+async def write(storages: Mapping[Exported, Storage], times: Sequence[float]) -> None:
     """Record the demo's week.
 
     Args:
@@ -235,8 +255,7 @@ async def write(storages: Mapping[Export, Storage], times: Sequence[float]) -> N
 def _settings(end: float, queue_url: str) -> Settings:
     settings = Settings.model_validate(
         {
-            # A busy machine is no fault of AWS, hence the time-outs.
-            "aws": {"organization": {"enabled": True}, "connect_timeout": 60, "read_timeout": 60},
+            "aws": {"organization": {"enabled": True}, "connect_timeout": _BUSY, "read_timeout": _BUSY},
             "keys": {"last_usage": True},
             "changes": {"sqs_queue_url": queue_url},
             "deletions": {"acknowledgements": week.acknowledgements(end)},
@@ -258,7 +277,7 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     folders = {asked.folder: REPLICAS[:1]} | ({asked.doubled: REPLICAS} if asked.doubled else {})
     with ExitStack() as stack:
-        storages: dict[Export, Storage] = {"customer": stack.enter_context(Storage(folders))}
+        storages: dict[Exported, Storage] = {"customer": stack.enter_context(Storage(folders))}
         if asked.pending:
             storages["pending"] = stack.enter_context(Storage({asked.pending: REPLICAS[:1]}))
         asyncio.run(write(storages, moments(asked.end, asked.coarse, asked.fine_hours)))

@@ -39,7 +39,7 @@ def test_no_promise_is_broken() -> None:
     )
 
 
-def test_neither_is_one_while_an_account_and_a_region_are_gone_for_long() -> None:
+def test_no_promise_is_broken_while_an_account_and_a_region_are_gone_for_long() -> None:
     report = run(seed=836, seconds=50, interval=1, allowance=5, only="account_leaves,region_disabled")
     assert not report.violations, str(report)
     assert report.injected == {"account_leaves": 1, "region_disabled": 1}

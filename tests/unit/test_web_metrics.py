@@ -137,6 +137,31 @@ def test_a_failure_is_that_of_one_scrape_and_leaves_nothing_older_to_the_others(
     assert others == [b"3", b"3"]
 
 
+def told_after_one_is_given_up(which: int) -> list[bytes]:
+    """Return what scrapes are told one of which (0 is rendered, 1 waits for it) is cancelled."""
+    slow = Slow()
+    scraped = Scraped(slow)
+
+    async def scenario() -> list[bytes]:
+        tasks = [asyncio.create_task(scraped.scrape())]
+        assert await asyncio.to_thread(slow.begun.acquire, timeout=PATIENCE)
+        tasks += [asyncio.create_task(scraped.scrape()) for _ in range(3)]
+        await asyncio.sleep(0)
+        tasks.pop(which).cancel()
+        slow.go_on.release(2)
+        return await asyncio.gather(*tasks)
+
+    return asyncio.run(scenario())
+
+
+def test_who_gives_up_while_it_waits_keeps_nobody_waiting() -> None:
+    assert told_after_one_is_given_up(1) == [b"1", b"2", b"2"]
+
+
+def test_neither_does_who_gives_up_while_its_body_is_rendered() -> None:
+    assert told_after_one_is_given_up(0) == [b"2", b"2", b"2"]
+
+
 def test_each_turn_of_the_event_loop_answers_one() -> None:
     scraped = Scraped(Counter())
 
