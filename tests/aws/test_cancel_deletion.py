@@ -26,7 +26,7 @@ from tests.aws.harness import REGION, Lab, OpenLab, watching
 
 HOME, MEMBER = "111122223333", "222233334444"
 VIRGINIA = "us-east-1"
-HURRY = 10.0
+HURRY = 5.0
 CALLER = f"arn:aws:iam::{HOME}:user/kms-exporter"
 
 
