@@ -25,13 +25,19 @@ class Drain:
     """Reads the queue when it is told to: `QueueReader.run` waits on the real clock where there is nothing."""
 
     def __init__(
-        self, queue: Queue, watcher: Watcher, *, telemetry: Telemetry, log: Log, clock: Callable[[], float]
+        self,
+        queue: Queue,
+        watcher: Watcher,
+        *,
+        telemetry: Telemetry,
+        log: Log,
+        clock: Callable[[], float],
+        rng: random.Random,
     ) -> None:
         """Read `queue` for `watcher`."""
         self._queue = queue
         self._telemetry = telemetry
         self._clock = clock
-        rng = random.Random(0)  # noqa: S311 - jitter
         self._reader = QueueReader(queue=queue, watcher=watcher, telemetry=telemetry, log=log, monotonic=clock, rng=rng)
         telemetry.queue_reading(list(Outcome))
 

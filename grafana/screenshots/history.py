@@ -147,7 +147,9 @@ class Recorder:
             patience=_BUSY,
         )
         assert self._connection.queue is not None  # noqa: S101 - the settings of a recording name one
-        self._queue = events_queue.Drain(self._connection.queue, self, telemetry=self._telemetry, log=log, clock=clock)
+        self._queue = events_queue.Drain(
+            self._connection.queue, self, telemetry=self._telemetry, log=log, clock=clock, rng=rng
+        )
         self._accesses: Mapping[Target, Access] = {}
         self._beside: list[asyncio.Task[None]] = []
         self._discover_at = clock()
