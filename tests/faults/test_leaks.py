@@ -7,8 +7,8 @@ import pytest
 
 from tests.faults.leaks import Growth, Sample, failing, growth, run
 
-PASSES = 800
-MEMORY = 2.0
+PASSES = 1200
+MEMORY = 3.0
 """KiB a pass. A short run sees the allocator more than the exporter: a page that is kept of each pass would be four."""
 FLAT = 0.01
 """Threads, file descriptors or sockets a pass: what is kept of one pass in a hundred is found."""
