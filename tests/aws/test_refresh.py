@@ -9,9 +9,10 @@ import pytest
 from exporter.aws.calls import Access
 from exporter.aws.connection import Connection
 from exporter.aws.discovery import Discovery, Watch
+from exporter.aws.investigation import Investigator
 from exporter.aws.sweep import Sweeper
 from exporter.demo.world import World
-from exporter.model import Pass
+from exporter.model import Pass, TargetState
 from exporter.refresh import DISCOVER_EVERY
 from exporter.settings import Settings
 from tests.aws.harness import Station, brisk, watching
@@ -417,6 +418,21 @@ class TestCrashes:
         assert state is not None
         assert state.errors == {("pass", "RuntimeError"): 1}
 
+    def test_one_in_an_inquiry_costs_no_pass(
+        self, both: "Lab", open_station: "OpenStation", eventually: "Eventually"
+    ) -> None:
+        vault = both.world.vault(HOME, IRELAND)
+        key = vault.create_key()
+        station = open_station(both, connect=lambda settings: _with_inquiries_that_crash(both, settings))
+        eventually(lambda: station.state(IRELAND) and station.state(IRELAND).keys)
+        vault.schedule_deletion(key.key_id)  # a pass tells of it, which is why it is asked about, before the pass ends
+        eventually(station.pending)
+        seen = station.passes()
+        eventually(lambda: station.events.named("task_crashed") and station.passes() > seen + 4)
+        assert not station.events.named("pass_crashed")
+        assert station.refresher.ready
+        assert station.state(IRELAND).errors == {}
+
 
 class TestStop:
     def test_it_is_prompt_in_the_middle_of_a_sweep(
@@ -496,9 +512,27 @@ class CrashingDiscovery:
             yield watch
 
 
+class CrashingInvestigator:
+    """Fails like a bug would, whenever it is asked what is due."""
+
+    def __init__(self, investigator: Investigator) -> None:
+        self._investigator = investigator
+
+    def due(self, _: TargetState) -> bool:
+        raise RuntimeError("a bug")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._investigator, name)
+
+
 def _with_a_crash_in_a_pass(lab: "Lab", settings: Settings) -> Connection:
     connection = lab.connect(settings)
     return replace(connection, sweeper=cast("Any", CrashingSweeper(connection.sweeper)))
+
+
+def _with_inquiries_that_crash(lab: "Lab", settings: Settings) -> Connection:
+    connection = lab.connect(settings)
+    return replace(connection, investigator=cast("Any", CrashingInvestigator(connection.investigator)))
 
 
 def _with_a_crash_in_discovery(lab: "Lab", settings: Settings) -> Connection:

@@ -223,6 +223,7 @@ def main() -> int:
     parser.add_argument("--allowance", type=float, default=4.0, help="seconds that a busy machine may take longer")
     parser.add_argument("--only", default="", help="kinds of faults, separated by commas; all by default")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # what it has started ends with it
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # requests that end with the emulator
     broken = 0
     for seed in range(options.seed, options.seed + options.campaigns):
