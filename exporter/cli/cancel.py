@@ -7,7 +7,8 @@ from exporter.cli.commands import Commands, Flags
 
 _EPILOG: Final = """exit status: 0, every key is saved, or nothing was to be done; 1, some are not saved, or not
 everything could be looked at; 2, nothing was attempted. It takes kms:CancelKeyDeletion, kms:EnableKey and
-kms:DescribeKey: docs/cancel-deletion.md has the policy, and describes the record."""
+kms:DescribeKey: docs/iam.md has the policy. docs/cancel-deletion.md
+describes the record."""
 
 
 def add(commands: Commands) -> None:

@@ -31,23 +31,23 @@ _OPEN_FILES: Final = 65_536
 """Sockets and files that may be open at once, where the hard limit allows. Strangers who begin TLS handshakes and never
 end them hold a socket each for a minute, and the usual soft limit of 1024 would lock scrapers out."""
 _DEMO_OPTIONS: Final = {
-    "KMS_EXPORTER_WEB__LISTEN_ADDRESS": "127.0.0.1:10841",
-    "KMS_EXPORTER_AWS__ORGANIZATION__ENABLED": "true",
-    "KMS_EXPORTER_CHANGES__CONFIG_AGGREGATOR": beyond.AGGREGATOR,
-    "KMS_EXPORTER_CHANGES__CONFIG_INTERVAL": "60s",
-    "KMS_EXPORTER_KEYS__TAGS": '["owner", "kms-exporter/deletion-approved"]',
-    "KMS_EXPORTER_DELETIONS__ACKNOWLEDGEMENTS": """[
+    "web.listen_address": "127.0.0.1:10841",
+    "aws.organization.enabled": "true",
+    "changes.config_aggregator": beyond.AGGREGATOR,
+    "changes.config_interval": "60s",
+    "keys.tags": "owner,kms-exporter/deletion-approved",
+    "deletions.acknowledgements": """[
         {"key": "alias/card-vault-2023", "reason": "Cards of 2023 are erased", "approved_by": "carol",
          "ticket": "SEC-98"},
         {"key": "alias/settlement-archive", "reason": "Moved to the new archive", "ticket": "CHG-4802",
          "until": "2099-12-31"},
         {"key": "alias/registry-2023", "reason": "The old registry is gone"}
     ]""",
-    "KMS_EXPORTER_REFRESH__INTERVAL": "5s",
-    "KMS_EXPORTER_REFRESH__FULL_INTERVAL": "60s",
-    "KMS_EXPORTER_REFRESH__FALLBACK_INTERVAL": "15s",
+    "refresh.interval": "5s",
+    "refresh.full_interval": "60s",
+    "refresh.fallback_interval": "15s",
 }
-"""What the demo sets unless its user does. One acknowledgement is contradicted by uses, another is about no key."""
+"""The demo's own defaults. One acknowledgement is contradicted by uses, another is about no key."""
 
 
 def add(commands: Commands) -> None:
@@ -56,14 +56,20 @@ def add(commands: Commands) -> None:
     config = commands.group("config", "check or show the configuration")
     config.add("validate", _validate, "check the configuration; nothing is started")
     config.add("show", _show, "print the effective configuration, each value with its source")
-    commands.add("demo", _demo, "watch an emulated AWS on this machine, with deletions that happen while you look")
+    own = (f"{path} {text}" if "\n" not in text else f"some {path}" for path, text in _DEMO_OPTIONS.items())
+    commands.add(
+        "demo",
+        _demo,
+        "watch an emulated AWS on this machine, with deletions that happen while you look",
+        epilog=f"The demo has defaults of its own: {', '.join(own)}.",
+    )
 
 
 def _validate(flags: Flags, unrecognized: Sequence[str]) -> int:
     loaded = load(flags, os.environ, unrecognized)
     web_file = loaded.settings.web.config_file
     if web_file:
-        policy_of(read_web_file(web_file))
+        policy_of(read_web_file(web_file, loaded.sources["web.config_file"]))
     print(f"OK: {', '.join(filter(None, (loaded.file, web_file))) or 'no file'}")
     return 0
 
@@ -92,10 +98,10 @@ def _demo(flags: Flags, unrecognized: Sequence[str]) -> int:
         # Nothing of the user's own AWS configuration may reach the emulator, nor the demo a real account.
         mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         os.environ.clear()
-        os.environ.update(_DEMO_OPTIONS | mine | environment(emulator.url))
+        os.environ.update(mine | environment(emulator.url))
         play(world)
         _run(
-            lambda: load(flags, os.environ, unrecognized),
+            lambda: load(flags, os.environ, unrecognized, _DEMO_OPTIONS),
             lambda address: print(_demo_text(address, emulator.url), flush=True),
         )
     return 0
@@ -116,7 +122,10 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
         return again
 
     service = Service(loaded, read_again, revision=_revision(), log=log)
-    security = Security(web.config_file, log, told=service.web_config_read) if web.config_file else None
+    security = None
+    if web.config_file:
+        named_by = loaded.sources["web.config_file"]
+        security = Security(web.config_file, log, named_by=named_by, told=service.web_config_read)
 
     def listening(address: str) -> None:
         log.info("listening", address=address, telemetry_path=web.telemetry_path, tls=tls is not None)
@@ -137,7 +146,10 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
     probes = None
     if web.probes_at:
         probes = Probes(
-            create_probes(service), *web.probes_at, lambda address: log.info("probes_listening", address=address)
+            create_probes(service),
+            *web.probes_at,
+            listening=lambda address: log.info("probes_listening", address=address),
+            named_by=loaded.sources["web.probe_address"],
         )
     try:
         serve(
@@ -145,6 +157,7 @@ def _run(read: Callable[[], Loaded], announce: Callable[[str], None] = lambda _:
             *web.address,
             listening=listening,
             hangup=hangup,
+            named_by=loaded.sources["web.listen_address"],
             tls=tls,
             probes=probes,
         )

@@ -14,7 +14,7 @@ from exporter.settings.catalogue import Catalogue, Location, join, nearest
 from exporter.settings.kinds import Kind, field_at, kind_of
 from exporter.settings.model import Conflict, Settings
 from exporter.settings.problems import line, one_line, place, quote
-from exporter.settings.sources import CONFIG_VARIABLE, Given, read_environment, read_file, read_flags
+from exporter.settings.sources import CONFIG_VARIABLE, Given, read_environment, read_file, read_flags, read_presets
 
 DEFAULT: Final = "default"
 MASK: Final = "*****"
@@ -34,22 +34,30 @@ class Loaded:
     sources: Mapping[str, str]
 
 
-def load(flags: Mapping[str, object], environ: Mapping[str, str], unrecognized: Sequence[str] = ()) -> Loaded:
+def load(
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    unrecognized: Sequence[str] = (),
+    presets: Mapping[str, str] = MappingProxyType({}),
+) -> Loaded:
     """Read the configuration from flags, environment, file and defaults, the first that has a value winning.
 
     Args:
         flags: what the parser of `add_options` found; names that are no option are left alone.
         environ: the process' environment.
         unrecognized: the words that no parser knew, to be reported with everything else.
+        presets: by dotted path, text that takes the place of defaults.
 
     Raises:
         ConfigError: the configuration can't be used; its text is a line for each mistake.
     """
     catalogue = Catalogue.of_settings()
-    layers = [read_environment(environ, catalogue), read_flags(flags, unrecognized, catalogue)]
+    layers = [read_presets(presets, catalogue)]
     file = str(flags.get("config", environ.get(CONFIG_VARIABLE, "")))
     if file:
-        layers.insert(0, read_file(file, catalogue))
+        named_by = "flag --config" if "config" in flags else f"environment variable {CONFIG_VARIABLE}"
+        layers.append(read_file(file, named_by, catalogue))
+    layers += [read_environment(environ, catalogue), read_flags(flags, unrecognized, catalogue)]
     given = {path: value for layer in layers for path, value in layer.given.items()}
     problems = [problem for layer in layers for problem in layer.problems]
     try:
@@ -102,9 +110,12 @@ class _Explainer:
             return line(name, "", origin, "is missing", kind.accepts)
         # Only errors of this package's own checks say more than what is accepted.
         reason = str(details["ctx"]["error"]) if details["type"] == "value_error" else "is refused"
+        accepted = kind.accepts
+        if details["type"] == "unmeant":
+            reason, accepted = details["ctx"]["text"], details["ctx"]["accepted"]
         value = details["input"] if inside else self.given[path].value
         shown = MASK if self.catalogue.options[path].hides(inside, value) else quote(value)
-        return line(name, shown, origin, reason, kind.accepts)
+        return line(name, shown, origin, reason, accepted)
 
     def _unknown_member(self, path: str, inside: Location) -> str:
         name, origin = place((path, *inside)), _origin(self.given, path, inside)

@@ -103,6 +103,15 @@ class Web(Section):
         default="", description="Link to your own runbook, shown beside each pending key on the status page."
     )
 
+    def conflicts(self) -> Iterator[Conflict]:
+        """Two listeners can't share a port of one address."""
+        if self.probes_at is None:
+            return
+        (host, port), (probe_host, probe_port) = self.address, self.probes_at
+        everywhere = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
+        if port and port == probe_port and (host == probe_host or everywhere & {host, probe_host}):
+            yield Conflict("probe_address", "is taken by {listen_address}", "another port")
+
     @property
     def address(self) -> tuple[str, int]:
         """Host, `""` for every interface, and port, 0 for a free one."""
@@ -306,7 +315,10 @@ class Acknowledgement(Item):
         """What silences every key must be meant."""
         key = info.data.get("key", "")
         if not all_keys and key and names_every_key(key):
-            raise ValueError(f"must be true for the key {key!r}, which acknowledges the deletion of every key")
+            text = f"must be true for the key {key!r}, which acknowledges the deletion of every key"
+            raise PydanticCustomError(
+                "unmeant", "{text}", {"text": text, "accepted": "true, or a key that names fewer"}
+            )
         return all_keys
 
 

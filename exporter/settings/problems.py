@@ -14,12 +14,17 @@ def line(name: str, shown: str, origin: str, reason: str, accepted: str = "") ->
     Args:
         name: the option's path, or the flag or variable that names none.
         shown: the value as `quote` gives it, `""` to leave it out.
-        origin: where the value came from.
+        origin: where the value came from, `""` to leave it out.
         reason: what is wrong, a predicate of the value.
         accepted: what would do, a noun.
     """
-    subject = f"{name}: {shown} ({origin})" if shown else f"{name} ({origin})"
+    subject = f"{name}{f': {shown}' if shown else ''}{f' ({origin})' if origin else ''}"
     return one_line(f"{subject} {reason}{f'; accepted: {accepted}' if accepted else ''}")
+
+
+def unreadable(name: str, path: str, origin: str, error: OSError) -> str:
+    """Write the line about a file that can't be read; `name` is that of the option that names it."""
+    return line(name, quote(path), origin, f"can't be read: {error.strerror or error}", "a YAML file")
 
 
 def quote(value: object) -> str:

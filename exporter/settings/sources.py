@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from exporter.errors import ConfigError
 from exporter.settings.catalogue import NESTING, PREFIX, Catalogue, Location, join, variable_of
-from exporter.settings.problems import line, place, quote
+from exporter.settings.problems import line, place, quote, unreadable
 from exporter.settings.values import parse_json, parse_list
 from exporter.settings.yamlfile import read_yaml
 
@@ -80,11 +80,24 @@ def read_environment(environ: Mapping[str, str], catalogue: Catalogue) -> Layer:
     return layer
 
 
-def read_file(path: str, catalogue: Catalogue) -> Layer:
-    """Take the values of a YAML file."""
+def read_presets(presets: Mapping[str, str], catalogue: Catalogue) -> Layer:
+    """Take what a command has instead of the options' defaults, by their paths."""
+    return Layer(
+        {
+            path: Given(presets[path], _constantly("the command's default"))
+            for path in catalogue.options.keys() & presets.keys()
+        }
+    )
+
+
+def read_file(path: str, named_by: str, catalogue: Catalogue) -> Layer:
+    """Take the values of a YAML file; `named_by` is the flag or variable that names it."""
     layer = Layer()
     try:
         document = read_yaml(path)
+    except OSError as error:
+        layer.problems.append(unreadable("config", path, named_by, error))
+        return layer
     except ConfigError as error:
         layer.problems.append(str(error))
         return layer

@@ -32,12 +32,10 @@ def read_yaml(path: str) -> Document:
     """Read a file that holds one mapping.
 
     Raises:
-        ConfigError: the file can't be read or is no such YAML; the text tells the file, line and column.
+        OSError: the file can't be read.
+        ConfigError: it is no such YAML; the text tells the file, line and column.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    content = Path(path).read_bytes()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

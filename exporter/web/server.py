@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.errors import ConfigError
+from exporter.settings.problems import line, quote
 from exporter.web.connection import Connection
 
 _GRACE_SECONDS: Final = 3
@@ -33,12 +34,14 @@ class Probes:
         host: address or name to listen on, `""` for every interface.
         port: 0 for a free one.
         listening: called with the address once connections are accepted.
+        named_by: the source of the address, for an error.
     """
 
     app: ASGIApp
     host: str
     port: int
     listening: Callable[[str], None]
+    named_by: str = ""
 
 
 def serve(
@@ -48,6 +51,7 @@ def serve(
     *,
     listening: Callable[[str], None],
     hangup: Callable[[], None],
+    named_by: str = "",
     tls: ssl.SSLContext | None = None,
     probes: Probes | None = None,
 ) -> None:
@@ -59,6 +63,7 @@ def serve(
         port: 0 for a free one.
         listening: called with the address, `127.0.0.1:10841`, once connections are accepted.
         hangup: called for each SIGHUP, in a thread of its own. It must not raise.
+        named_by: the source of the address, for an error.
         tls: where handshakes take place, None for plain HTTP.
         probes: a second listener; its connections are counted apart, so that the first can't starve it.
 
@@ -66,10 +71,10 @@ def serve(
         ConfigError: an address can't be listened on.
     """
     with ExitStack() as sockets:
-        sock = sockets.enter_context(_bound(host, port, "web.listen_address"))
+        sock = sockets.enter_context(_bound(host, port, "web.listen_address", named_by))
         beside = None
         if probes:
-            probe_sock = sockets.enter_context(_bound(probes.host, probes.port, "web.probe_address"))
+            probe_sock = sockets.enter_context(_bound(probes.host, probes.port, "web.probe_address", probes.named_by))
             beside = _Beside(_config(probes.app), probe_sock, probes.listening)
         server = _Server(_config(app, tls), lambda: listening(_text(sock)), hangup, beside)
         # uvicorn raises the signal that ended it once more when it is done. It then meets this handler again, not the
@@ -160,7 +165,7 @@ def _handling(signals: tuple[signal.Signals, ...], handler: signal.Handlers | Ca
             signal.signal(number, handler_before)
 
 
-def _bound(host: str, port: int, option: str) -> socket.socket:
+def _bound(host: str, port: int, option: str, named_by: str) -> socket.socket:
     try:
         if host in ("", "::") and socket.has_dualstack_ipv6():
             return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
@@ -169,10 +174,9 @@ def _bound(host: str, port: int, option: str) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address, family=family)
     except (OSError, UnicodeError) as error:
-        raise ConfigError(
-            f"{option}: can't listen on {_joined(host, port)}: {_reason(error)}; "
-            "it takes an address of this machine and a free port"
-        ) from error
+        reason = f"can't be listened on: {_reason(error)}"
+        accepted = "an address of this machine and a free port"
+        raise ConfigError(line(option, quote(_joined(host, port)), named_by, reason, accepted)) from error
 
 
 def _reason(error: OSError | UnicodeError) -> str | None:

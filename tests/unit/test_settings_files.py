@@ -89,14 +89,16 @@ def test_an_anchor_is_followed() -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    assert told(tmp_path / "kms.yaml") == "kms.yaml: No such file or directory"
+    assert told(tmp_path / "kms.yaml") == (
+        'config: "kms.yaml" (flag --config) can\'t be read: No such file or directory; accepted: a YAML file'
+    )
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "kms.yaml"
     folder.mkdir()
 
-    assert told(folder) == "kms.yaml: Is a directory"
+    assert told(folder) == 'config: "kms.yaml" (flag --config) can\'t be read: Is a directory; accepted: a YAML file'
 
 
 def test_a_file_nested_without_end_is_refused(tmp_path: Path) -> None:

@@ -76,6 +76,20 @@ def test_a_flag_is_stronger_than_the_environment() -> None:
     assert result.sources["refresh.interval"] == "flag --refresh.interval"
 
 
+def test_anything_is_stronger_than_the_default_of_a_command(file: Callable[[str], str]) -> None:
+    presets = {"refresh.interval": "5s", "refresh.concurrency": "3", "keys.tags": "owner,team"}
+    result = load({"config": file("refresh: {concurrency: 4}")}, {}, (), presets)
+
+    assert (result.settings.refresh.interval, result.settings.refresh.concurrency) == (5, 4)
+    assert result.settings.keys.tags == ("owner", "team")
+    assert result.sources["refresh.interval"] == "the command's default"
+
+
+def test_what_names_a_missing_file_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"\(environment variable KMS_EXPORTER_CONFIG\) can't be read"):
+        load({}, {"KMS_EXPORTER_CONFIG": "/no/such/file.yaml"})
+
+
 def test_a_list_comes_whole_from_one_source(file: Callable[[str], str]) -> None:
     result = loaded("--config", file("aws: {regions: [eu-west-1]}"), "--aws.regions", "us-east-1")
 

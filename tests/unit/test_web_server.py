@@ -171,26 +171,29 @@ def test_an_address_that_is_taken_is_told_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError) as raised:
-            serve(unused, "127.0.0.1", port, listening=unused, hangup=unused)
+            serve(unused, "127.0.0.1", port, listening=unused, hangup=unused, named_by="kms.yaml line 2")
     assert str(raised.value) == (
-        f"web.listen_address: can't listen on 127.0.0.1:{port}: Address already in use; "
-        "it takes an address of this machine and a free port"
+        f'web.listen_address: "127.0.0.1:{port}" (kms.yaml line 2) can\'t be listened on: Address already in use; '
+        "accepted: an address of this machine and a free port"
     )
 
 
 def test_a_taken_address_for_probes_is_told_by_its_own_name() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        probes = Probes(unused, "127.0.0.1", taken.getsockname()[1], unused)
-        with pytest.raises(ConfigError, match=r"^web\.probe_address: can't listen on 127\.0\.0\.1:"):
+        port = taken.getsockname()[1]
+        probes = Probes(unused, "127.0.0.1", port, unused, named_by="flag --web.probe_address")
+        with pytest.raises(ConfigError) as raised:
             serve(unused, "127.0.0.1", 0, listening=unused, hangup=unused, probes=probes)
+    assert str(raised.value).startswith(f'web.probe_address: "127.0.0.1:{port}" (flag --web.probe_address) can\'t be ')
 
 
 def test_an_address_of_another_machine_is_told_in_one_line() -> None:
-    with pytest.raises(ConfigError, match=r"^web\.listen_address: can't listen on 192\.0\.2\.1:0: Cannot assign"):
+    refused = r"^web\.listen_address: \"192\.0\.2\.1:0\" can't be listened on: Cannot assign"
+    with pytest.raises(ConfigError, match=refused):
         serve(unused, "192.0.2.1", 0, listening=unused, hangup=unused)
 
 
 @pytest.mark.parametrize("name", ["no.such.host.invalid", "two..dots", "a" * 64])
 def test_a_name_that_is_none_is_told_in_one_line(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^web\.listen_address: can't listen on {re.escape(name)}:0: .+; it takes"):
+    with pytest.raises(ConfigError, match=rf"^web\.listen_address: \"{re.escape(name)}:0\" can't be .+; accepted: "):
         serve(unused, name, 0, listening=unused, hangup=unused)

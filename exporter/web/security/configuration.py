@@ -17,7 +17,7 @@ from exporter.errors import ConfigError
 from exporter.settings.catalogue import Location, nearest
 from exporter.settings.kinds import Kind, item_of, kind_of, model_of
 from exporter.settings.model import Conflict, Item
-from exporter.settings.problems import line, one_line, place, quote
+from exporter.settings.problems import line, one_line, place, quote, unreadable
 from exporter.settings.yamlfile import Document, read_yaml
 from exporter.web.security.fields import (
     TLS13_CIPHERS,
@@ -167,13 +167,16 @@ class WebFile:
         )
 
 
-def read_web_file(path: str) -> WebFile:
-    """Read a web configuration.
+def read_web_file(path: str, named_by: str = "") -> WebFile:
+    """Read a web configuration; `named_by` is the source of the option that names it.
 
     Raises:
         ConfigError: it can't be used; a line for each mistake names file, line, field and what is accepted.
     """
-    document = read_yaml(path)
+    try:
+        document = read_yaml(path)
+    except OSError as error:
+        raise ConfigError(unreadable("web.config_file", path, named_by, error)) from error
     try:
         return WebFile(path, WebConfiguration.model_validate(document.content), document)
     except ValidationError as error:

@@ -30,6 +30,7 @@ class Security:
         path: str,
         log: Log,
         *,
+        named_by: str = "",
         told: Callable[[bool], None] = lambda _: None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -38,6 +39,7 @@ class Security:
         Args:
             path: the file.
             log: where changes are told.
+            named_by: the source of the option that names the file.
             told: called whenever the files have changed, with whether they can be used.
             now: unix seconds, by the clock of the file system.
 
@@ -45,6 +47,7 @@ class Security:
             ConfigError: it can't be used.
         """
         self._path = path
+        self._named_by = named_by
         self._log = log
         self._told = told
         self._now = now
@@ -87,7 +90,7 @@ class Security:
         self._log.error("web_config_failed", error=why)
 
     def _read(self) -> Policy:
-        file = read_web_file(self._path)
+        file = read_web_file(self._path, self._named_by)
         # Stamps are from before the reading, so that what changes meanwhile is seen the next time.
         self._seen = {path: self._seen[path] if path in self._seen else _stamp(path) for path in file.files}
         return policy_of(file)
