@@ -111,9 +111,8 @@ class Acknowledgements:
     def of_key(self, target: Target, key: Key, evidence: Evidence | None) -> Acknowledgement | None:
         """Return the declaration about a key that holds longest, which may have expired; None without one."""
         found = [rule.acknowledgement for rule in self._rules if rule.covers(target) and rule.matches(key)]
-        approval = evidence.approval if evidence is not None else None
-        if self._tag and approval is not None:
-            found += read_approval(approval, source=f"tag {self._tag}")
+        if evidence is not None and evidence.approval is not None and evidence.approval_tag == self._tag != "":
+            found += read_approval(evidence.approval, source=f"tag {self._tag}")
         return max(found, key=lambda declared: declared.until, default=None)
 
     def unmatched(self, snapshot: Snapshot) -> tuple[Rule, ...]:

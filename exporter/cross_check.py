@@ -53,6 +53,7 @@ class CrossCheck:
     def configure(self, aggregator: Aggregator | None, settings: "Settings") -> None:
         """Ask another aggregator from now on, or none; what is known stays where it is the one of before."""
         before, self._aggregator = self._aggregator, aggregator
+        self._asking = False  # a question under way was given up, perhaps before it began
         self._interval = settings.changes.config_interval
         self._keep = settings.refresh.keep_failed
         self._due_at = min(self._due_at, self._monotonic() + self._interval)

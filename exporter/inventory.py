@@ -44,7 +44,7 @@ class _Ages:
 
     Attributes:
         success: the end of the last pass that succeeded.
-        read: key id to when a pass that was cut short read the key; empty after a success.
+        read: key id to when the key was read since the last pass that succeeded.
         unreadable: key id to when the key was first found unreadable.
         kept: key id to when the key was found deleted or cancelled.
     """
@@ -243,13 +243,17 @@ class Inventory:
         )
 
     def expire(self) -> tuple[Target, ...]:
-        """Drop what is older than it may be; return the targets whose keys were dropped with their last success."""
+        """Drop what is older than it may be; return the targets whose keys were dropped with their last success.
+
+        While a target is up nothing of it is too old, however long its next pass takes: that pass has a deadline.
+        """
         now, dropped = self._monotonic(), []
         for target, ages in self._ages.items():
             too_old = now - ages.success > self.keep_failed
             if not (too_old or ages.unreadable or ages.kept):
                 continue  # nearly always, and there are thousands to look at in every second
             state = self._states[target]
+            too_old = too_old and not state.up
             if state.keys is None:
                 continue
             stale: set[str] = set()

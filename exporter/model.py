@@ -191,7 +191,7 @@ class Evidence:
         scheduling: who scheduled the deletion, and when.
         scheduling_looked_up: whether CloudTrail's 90 days were searched: then None above means that it was earlier.
         approval: the value of the acknowledgement tag, which stood on the key before it was scheduled.
-        approval_looked_up: whether the tags were read: then None above means that there is none.
+        approval_tag: the name of that tag, if it was read: then None above means that there is none.
     """
 
     scheduling: Scheduling | None = None
@@ -200,7 +200,7 @@ class Evidence:
     grants: Grants | None = None
     denied_uses: DeniedUses | None = None
     approval: str | None = None
-    approval_looked_up: bool = False
+    approval_tag: str = ""
 
 
 class Source(StrEnum):

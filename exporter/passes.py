@@ -97,9 +97,11 @@ class Passes:
         """Describe keys that events named; return those that did not answer."""
         target, now = access.target, self._monotonic()
         before = self._inventory.state(target)
-        if before is None or before.keys is None:
-            return key_ids  # a full pass is about to describe them with all others
+        if before is None:
+            return key_ids
         self._following.suspect(target, key_ids)
+        if before.keys is None:
+            return key_ids  # the first pass may have described them already, before the event: the next one looks again
         result = await self._connection.sweeper.look_at(access, key_ids, before.keys)
         self._following.answered(target, asked_about(result, key_ids))
         result = self._without_what_changed(target, result, before.keys)

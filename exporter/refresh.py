@@ -98,7 +98,7 @@ class Refresher:
         self._accesses: Mapping[Target, Access] = {}
         self._watch = Watch()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reading_queue = False
+        self._queue_read: Queue | None = None
         self._discovering = False
         self._discover_at = monotonic()
         self._discovered = False
@@ -133,15 +133,17 @@ class Refresher:
         """Refresh until stopped."""
         self._loop = asyncio.get_running_loop()
         self._configure()
-        settled, settle_at = False, self._monotonic()
+        settled, settle_at, frozen = False, self._monotonic(), -1
         try:
             while not self._stopping:
                 now = self.alive_at = self._monotonic()
                 if not settled and now >= settle_at:
                     # What is read first mostly stays. Out of the collector's sight it is not walked again and again,
-                    # which would keep scrapes waiting; later passes leave little behind. Not more often, since what is
-                    # garbage in that moment stays too.
-                    gc.freeze()
+                    # which would keep scrapes waiting; later passes leave little behind. Not more often, and not where
+                    # nothing was read, since what is garbage in that moment stays too.
+                    if frozen != self._inventory.keys_version:
+                        frozen = self._inventory.keys_version
+                        gc.freeze()
                     settled, settle_at = self._ready, now + _TICK
                 self._start_what_is_due(now)
                 self._expire(now)
@@ -238,8 +240,8 @@ class Refresher:
     def _start_reading_queue(self) -> None:
         """Read the queue from now on: a message that comes before its target can be asked would only have to wait."""
         queue = self._connection.queue
-        if queue is not None and not self._reading_queue:
-            self._reading_queue = True
+        if queue is not None and queue is not self._queue_read:
+            self._queue_read = queue
             self._start(self._read_queue(queue))
 
     async def _read_queue(self, queue: Queue) -> None:
@@ -254,7 +256,8 @@ class Refresher:
         try:
             await reader.run()
         finally:
-            self._reading_queue = False  # should it crash, the next pass starts it again
+            if self._queue_read is queue:  # not that of a configuration that came after it
+                self._queue_read = None  # should it crash, the next pass starts it again
 
     def _expire(self, now: float) -> None:
         if now < self._expire_at:

@@ -42,7 +42,7 @@ class Service:
             log: where events are written.
         """
         settings = loaded.settings
-        self._settings = settings
+        self._settings = self._started_with = settings
         self._load = load
         self._log = log
         self._reloading = threading.Lock()
@@ -133,7 +133,7 @@ class Service:
                 self._telemetry.reload_failed()
                 self._log.error("reload_failed", error=" / ".join(str(error).splitlines()))
                 raise
-            for option in changed_at_restart(self._settings, settings):
+            for option in changed_at_restart(self._started_with, settings):
                 self._log.warning("reload_needs_restart", option=option)
             if _exported(settings) != _exported(self._settings):
                 self._acknowledgements = Acknowledgements.of(settings)

@@ -1,6 +1,6 @@
 """Uses of a key that were denied because it is pending deletion: who would miss it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
@@ -59,9 +59,11 @@ class Uses:
         unread_until: up to when is left to be read of what the first look had no time for; None for nothing.
         skipped: whether some events will never be read: there were too many at once, or it can't be told what they are.
         counted: event id to its time, for events that may be found again.
+        known: what an earlier count of the same deletion found, before a reload; it stands until this one is through.
     """
 
     since: float
+    known: DeniedUses | None = None
     looked_until: float | None = None
     unread_until: float | None = None
     skipped: bool = False
@@ -105,6 +107,8 @@ class Uses:
     def told(self) -> DeniedUses:
         """Return what is told of them."""
         complete = self.unread_until is None and not self.skipped
+        if not complete and self.known is not None and self.known.count > self.count:
+            return replace(self.known, complete=False)
         if self.last is None:
             return DeniedUses(self.count, complete=complete)
         return DeniedUses(self.count, self.last.at, self.last.principal.name, self.last.name, complete)

@@ -85,6 +85,7 @@ class Dossier:
         state: as it was last seen.
         sources: those that are asked about pending keys.
         principals: whether people may be named.
+        tag: that acknowledges.
         cases: by key id.
         pauses: sources that failed as a whole.
         asked: sources that answered or failed since the start.
@@ -97,6 +98,7 @@ class Dossier:
     state: TargetState
     sources: frozenset[Source]
     principals: bool
+    tag: str
     cases: dict[str, Case] = field(default_factory=dict)
     pauses: dict[Source, Pause] = field(default_factory=dict)
     asked: set[Source] = field(default_factory=set)
@@ -232,7 +234,7 @@ class Dossier:
         if not self.principals:
             scheduling = scheduling and replace(scheduling, by="", principal_arn="")
             uses = uses and replace(uses, last_by="")
-        searched, tagged = Source.SCHEDULED_BY in self.sources, Source.ACKNOWLEDGEMENT_TAG in self.sources
+        searched, tagged = Source.SCHEDULED_BY in self.sources, self.tag and evidence.approval_tag == self.tag
         return Evidence(
             scheduling=scheduling if searched else None,
             scheduling_looked_up=evidence.scheduling_looked_up and searched,
@@ -240,7 +242,7 @@ class Dossier:
             grants=evidence.grants if Source.GRANTS in self.sources else None,
             denied_uses=uses if Source.DENIED_USES in self.sources else None,
             approval=evidence.approval if tagged else None,
-            approval_looked_up=evidence.approval_looked_up and tagged,
+            approval_tag=self.tag if tagged else "",
         )
 
 

@@ -140,7 +140,8 @@ async def _look_for_uses(inquiry: Inquiry, case: Case) -> None:
     until, since = inquiry.now(), _pending_since(case)
     uses = case.uses
     if uses is None or uses.since != since:  # it has turned out when the deletion was scheduled: count anew
-        uses = case.uses = Uses(since)
+        known = case.evidence.denied_uses if uses is None or since < uses.since else None
+        uses = case.uses = Uses(since, known)
     cut_at = await _read_uses(inquiry, case, uses, uses.look_from, until)
     uses.looked(until, cut_at)
     before = case.evidence.denied_uses

@@ -77,7 +77,7 @@ class Inquiry:
         for case in cases:
             approval = next((value for _, value in found.get(case.key.arn, ())), None)
             self.dossier.answered(source, case, again_at=inf)
-            self.dossier.learn(case, approval=approval, approval_looked_up=True)
+            self.dossier.learn(case, approval=approval, approval_tag=self.tag)
 
     async def ask_grants(self) -> None:
         """Ask for the grants on pending keys, hourly."""

@@ -107,7 +107,7 @@ class Investigator:
     def _update(self, state: TargetState) -> Dossier:
         dossier = self._dossiers.get(state.target)
         if dossier is None:
-            dossier = self._dossiers[state.target] = Dossier(state, self._sources, self._principals)
+            dossier = self._dossiers[state.target] = Dossier(state, self._sources, self._principals, self._tag)
         dossier.update(state, self._monotonic())
         return dossier
 

@@ -69,7 +69,7 @@ def _missing(facts: Facts, settings: "Settings") -> Mapping[Source, str]:
         Source.LAST_USAGE: (evidence.usage is not None, deletions.last_usage),
         Source.GRANTS: (evidence.grants is not None, deletions.grants),
         Source.DENIED_USES: (facts.denied_uses is not None, cloudtrail),
-        Source.ACKNOWLEDGEMENT_TAG: (evidence.approval_looked_up, bool(deletions.acknowledgement_tag)),
+        Source.ACKNOWLEDGEMENT_TAG: (bool(evidence.approval_tag), bool(deletions.acknowledgement_tag)),
     }
     missing = {
         source: (facts.sources.get(source) or NOT_ASKED) if wanted else SWITCHED_OFF

@@ -165,7 +165,11 @@ def _unfinished(entries: Iterable[Mapping[str, Any]]) -> dict[str, Unfinished]:
             cancelled.discard(arn)
         elif event == "cancelled":
             cancelled.add(arn)
-        elif event == "enabled" or (entry.get("outcome") in _UNTOUCHED and arn not in cancelled):
+        elif (
+            event == "enabled"
+            or entry.get("outcome") == Outcome.SAVED
+            or (entry.get("outcome") in _UNTOUCHED and arn not in cancelled)
+        ):
             found.pop(arn, None)
     return found
 

@@ -23,7 +23,6 @@ _LONGEST_PAUSE: Final = 5.0
 _HOLD: Final = 1.0
 """Seconds between two looks that must both find the wanted state: KMS is eventually consistent
 (https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency)."""
-_WRONG_STATE: Final = "KMSInvalidStateException"
 _NOT_FOUND: Final = "NotFoundException"
 _REFUSALS: Final = frozenset({"AccessDeniedException", "AccessDenied", _NOT_FOUND, "UnsupportedOperationException"})
 """Errors that no time heals, and that say that nothing was changed."""

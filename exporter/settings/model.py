@@ -264,9 +264,11 @@ class Refresh(Section):
 
     def conflicts(self) -> Iterator[Conflict]:
         """A full pass is a changes pass and more, so it is no more frequent; one failed pass must not drop a target."""
-        for name in ("full_interval", "fallback_interval", "keep_failed"):
+        for name in ("full_interval", "fallback_interval"):
             if getattr(self, name) < self.interval:
                 yield Conflict(name, "is shorter than {interval}", "the same or longer")
+        if self.keep_failed < 2 * self.interval:
+            yield Conflict("keep_failed", "is shorter than twice {interval}", "two intervals or more")
 
 
 class Changes(Section):

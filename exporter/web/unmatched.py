@@ -3,11 +3,11 @@
 from exporter.acknowledgements import Acknowledgements, Rule
 from exporter.model import Snapshot, Target
 
-_About = tuple[Acknowledgements, int, tuple[Target, ...], frozenset[str], bool | None]
+_About = tuple[Acknowledgements, int, tuple[tuple[Target, bool], ...], frozenset[str], bool | None]
 
 
 class Unmatched:
-    """Looks again only once keys, targets, what hides targets, or declarations changed.
+    """Looks again only once keys, targets, what hides targets or keys, or declarations changed.
 
     To find nothing, every key is compared.
     """
@@ -20,7 +20,7 @@ class Unmatched:
         about = (
             acknowledgements,
             snapshot.keys_version,
-            tuple(state.target for state in snapshot.targets),
+            tuple((state.target, bool(state.unreadable)) for state in snapshot.targets),
             frozenset(snapshot.account_errors),
             snapshot.organization,
         )

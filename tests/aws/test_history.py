@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exporter.aws.dossier import SOON
 from exporter.aws.history import LOOK_EVERY, MOST_PAGES
 from exporter.demo import actors
 from exporter.demo.actors import Actor
@@ -385,6 +386,29 @@ class TestDeniedUses:
         desk.look()
         assert denied(desk, key) == count
         assert desk.requests("LookupEvents") == before + 1
+
+    def test_that_were_counted_before_a_reload_stand_until_they_are_counted_anew(self, desk: Desk) -> None:
+        agenda = desk.lab.world.agenda
+        start = agenda.time()
+        with agenda.as_of(start - DAY):
+            key = schedule(desk)
+        count = (MOST_PAGES + 10) * 50
+        for number in range(count):
+            desk.vault.use(key.key_id, at=start - DAY + number)
+        desk.look()
+        assert (denied(desk, key), counts(desk)[-1].complete) == (count, True)
+        desk.open(HISTORY)
+        asked = desk.requests("LookupEvents") + MOST_PAGES + 5
+        broken = desk.lab.faults.change(
+            lambda answer: answer if desk.requests("LookupEvents") < asked else {"Events": None},
+            operation="LookupEvents",
+        )
+        desk.look()
+        assert (denied(desk, key), counts(desk)[-1].complete) == (count, False)
+        desk.lab.faults.remove(broken)
+        desk.wait(SOON + 1)
+        desk.look()
+        assert (denied(desk, key), counts(desk)[-1].complete) == (count, True)
 
     def test_of_a_throng_are_counted_within_bounds(self, desk: Desk) -> None:
         key = schedule(desk)

@@ -67,7 +67,7 @@ class TestAFirstLook:
         assert known.usage.case is UsageCase.NEVER
         assert known.grants == Grants(0)
         assert known.denied_uses is not None
-        assert (known.approval, known.approval_looked_up) == ("obsolete; ticket=OPS-1", True)
+        assert (known.approval, known.approval_tag) == ("obsolete; ticket=OPS-1", TAG)
         assert desk.sources == dict.fromkeys(Source, "")
 
     def test_costs_one_request_a_question_and_two_of_cloudtrail(self, desk: Desk) -> None:
@@ -146,7 +146,7 @@ class TestTheTag:
     def test_that_is_not_there_is_known_not_to_be(self, desk: Desk) -> None:
         keys = [desk.pending(), desk.pending(tags={"team": "core"})]
         desk.look()
-        assert [desk.evidence(key) for key in keys] == [Evidence(approval=None, approval_looked_up=True)] * 2
+        assert [desk.evidence(key) for key in keys] == [Evidence(approval=None, approval_tag=TAG)] * 2
 
     def test_may_be_empty(self, desk: Desk) -> None:
         key = desk.pending(tags={TAG: ""})
@@ -287,7 +287,7 @@ class TestASourceThatFails:
         assert "AccessDeniedException" in desk.sources[source]
         known = desk.evidence(key)
         facts = {
-            Source.ACKNOWLEDGEMENT_TAG: known.approval_looked_up or None,
+            Source.ACKNOWLEDGEMENT_TAG: known.approval_tag or None,
             Source.GRANTS: known.grants,
             Source.LAST_USAGE: known.usage,
             Source.SCHEDULED_BY: known.scheduling,
@@ -423,6 +423,14 @@ class TestWhatIsRemembered:
         known = desk.evidence(key)
         assert known == Evidence(usage=known.usage, grants=Grants(0))
         assert known.usage is not None
+
+    def test_a_value_of_another_tag_is_not_taken_for_one_of_the_tag_that_counts_now(self, desk: Desk) -> None:
+        key = desk.pending(tags={TAG: "yes"})
+        desk.look()
+        desk.open(only(acknowledgement_tag="approved"))
+        desk.lab.faults.deny(operation="GetResources")
+        desk.look()
+        assert (desk.evidence(key).approval, desk.evidence(key).approval_tag) == (None, "")
 
 
 class TestCoverage:

@@ -82,8 +82,8 @@ def test_grants_and_tags_are_told_and_the_rest_is_unknown(kms: Any) -> None:
 
     assert state.keys is not None
     assert state.keys.evidence == {
-        tagged: Evidence(grants=Grants(0), approval="obsolete", approval_looked_up=True),
-        granted: Evidence(grants=Grants(2, ("rds.eu-west-1.amazonaws.com", ROLE)), approval_looked_up=True),
+        tagged: Evidence(grants=Grants(0), approval="obsolete", approval_tag=TAG),
+        granted: Evidence(grants=Grants(2, ("rds.eu-west-1.amazonaws.com", ROLE)), approval_tag=TAG),
     }
     assert {source for source, error in state.sources.items() if error} == {
         Source.LAST_USAGE,

@@ -1,10 +1,13 @@
 """What a queue of EventBridge's tells, and what the refresh loop makes of it."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from exporter.aws.connection import Connection
+from exporter.aws.discovery import Discovery, Watch
 from exporter.demo.faults import Fault, merging
 from exporter.demo.queues import Queue, Redrive
 from exporter.demo.scenario import REGIONS
@@ -461,6 +464,36 @@ class TestTheQueueInForce:
         other.send(told(vault.schedule_deletion(some_key(vault)).key_id))
         eventually(lambda: empty(other))
         eventually(station.pending)
+
+    def test_it_is_read_after_a_reload_in_the_moment_when_reading_was_to_begin(
+        self, lab: "Lab", world: World, run_station: "RunStation", eventually: "Eventually"
+    ) -> None:
+        settings = resting(f"{lab.emulator.url}/{HOME}/{NAME}", {}, organization={"enabled": True})
+        connections, again = [], [False]
+
+        class ReloadsOnceMore:
+            """A discovery in whose last moment another reload comes."""
+
+            def __init__(self, discovery: Discovery) -> None:
+                self._discovery = discovery
+
+            async def look(self) -> AsyncGenerator[Watch, None]:
+                async for watch in self._discovery.look():
+                    yield watch
+                if again.pop():
+                    station.refresher.reload(settings)
+
+        def connect(settings: Settings) -> Connection:
+            connections.append(lab.connect(settings))
+            return replace(connections[-1], discovery=cast("Any", ReloadsOnceMore(connections[-1].discovery)))
+
+        station = run_station(lab, settings, connect)
+        eventually(lambda: station.refresher.ready)
+        again += [False, True]
+        station.refresher.reload(settings)
+        eventually(lambda: len(connections) == 3)
+        key = world.vault(HOME, IRELAND).schedule_deletion(some_key(world.vault(HOME, IRELAND)))
+        eventually(lambda: station.pending() == {key.arn})
 
     def test_nothing_is_told_of_one_that_is_taken_away(
         self, lab: "Lab", open_station: Open, eventually: "Eventually"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Container
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +21,7 @@ from exporter.demo.world import World
 from exporter.errors import TargetError
 from exporter.model import Events, Keys, Pass, PassKind, Target, Unreadable, asked_about, without
 from exporter.settings import Settings
-from tests.aws.harness import Station, watching
+from tests.aws.harness import PATIENCE, Station, watching
 
 if TYPE_CHECKING:
     from tests.aws.harness import Eventually, Lab, OpenLab, RunStation
@@ -220,6 +221,36 @@ class LateLooks:
         return read
 
 
+class SlowTrail(HalfRead):
+    """A CloudTrail that answers nothing before it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = threading.Event()
+
+    async def look(self, access: Access) -> Look:
+        await asyncio.to_thread(self.may_answer.wait, PATIENCE)
+        return await super().look(access)
+
+
+class LateFirstPass:
+    """A sweeper whose first pass is held back: what it has read grows old."""
+
+    def __init__(self, sweeper: Sweeper, meanwhile: Callable[[], object]) -> None:
+        """Do something, which may take its time, once the pass has read."""
+        self._sweeper = sweeper
+        self._meanwhile: list[Callable[[], object]] = [meanwhile]
+
+    async def sweep(self, *what: Any, **how: Any) -> Pass:
+        read = await self._sweeper.sweep(*what, **how)
+        if self._meanwhile:
+            await asyncio.to_thread(self._meanwhile.pop())
+        return read
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sweeper, name)
+
+
 def hourly(**changes: Any) -> Settings:
     """Return settings with which only events make the loop look at keys soon."""
     settings = watching()
@@ -272,6 +303,26 @@ class TestTheRefreshLoop:
         eventually(lambda: station.passes() > seen + 1)
         lab.faults.remove(closed)
         eventually(lambda: station.pending() == {key.arn})
+        assert lab.heard.passes["full"] == 1
+
+    def test_so_is_one_whose_event_was_read_while_the_first_pass_had_described_the_key_before(
+        self, lab: "Lab", vault: Vault, run_station: "RunStation", eventually: "Eventually"
+    ) -> None:
+        key_id, trail = some_key(vault), SlowTrail()
+
+        def schedule() -> None:
+            vault.schedule_deletion(key_id)
+            trail.key_id = key_id
+            trail.may_answer.set()
+            eventually(lambda: lab.heard.named["ScheduleKeyDeletion"])
+
+        def connect(settings: Settings) -> Connection:
+            found = lab.connect(settings)
+            late = LateFirstPass(found.sweeper, schedule)
+            return replace(found, trail=cast("Any", trail), sweeper=cast("Any", late))
+
+        station = run_station(lab, hourly(), connect)
+        eventually(station.pending)
         assert lab.heard.passes["full"] == 1
 
     def test_a_look_that_takes_long_does_not_undo_what_a_pass_has_read_since(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from exporter.aws.sweep import Sweeper
+from exporter.aws.sweep import MANY, Sweeper
 from exporter.inventory import Inventory
 from exporter.model import Keys, Pass, PassKind, Target, TargetState, TransitionKind
 from tests.support.snapshots import DAY
@@ -18,7 +18,7 @@ HERE = Target(HOME, REGION)
 class Watched:
     """The home account's only region, swept pass by pass; what a pass found is known in the next."""
 
-    def __init__(self, lab: "Lab", *tags: str, describe_aws_managed: bool = False) -> None:
+    def __init__(self, lab: "Lab", *tags: str, describe_aws_managed: bool = False, many: int = MANY) -> None:
         self.lab = lab
         self.vault = lab.world.vault(HOME, REGION)
         self._access = lab.home()
@@ -27,6 +27,7 @@ class Watched:
             request_rate=1.0,
             tags=tags,
             describe_aws_managed=describe_aws_managed,
+            many=many,
         )
         self._inventory = Inventory(
             keep_failed=DAY, keep_tombstones=DAY, now=lab.world.agenda.time, monotonic=lab.world.agenda.time

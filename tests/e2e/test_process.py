@@ -105,6 +105,15 @@ def test_a_reload_puts_a_good_file_in_force(exporter, config, how):
     assert len(pending(page)) == 2
 
 
+def test_what_waits_for_a_restart_is_told_at_each_reload_until_it_is_as_it_was(exporter, config):
+    changed = ORIGINAL.replace("web: {", "web: {telemetry_path: /elsewhere, ")
+    for text, told in ((changed, 1), (changed, 2), (ORIGINAL, 2)):
+        config.write_text(text)
+        reload(exporter, "post")
+        until(lambda told=told: len(exporter.events("reload_needs_restart")) == told)
+    assert all("option=web.telemetry_path" in line for line in exporter.events("reload_needs_restart"))
+
+
 def test_a_reload_changes_the_form_of_the_log(exporter, config):
     config.write_text(f"{ORIGINAL}log: {{format: json}}\n")
     reload(exporter, "post")

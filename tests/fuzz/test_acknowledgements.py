@@ -95,4 +95,9 @@ def test_a_value_declares_what_can_be_told_or_nothing(value: str) -> None:
         for declared_by_tag in read_approval(value, source="tag x"):
             parts = (declared_by_tag.reason, declared_by_tag.ticket, declared_by_tag.approved_by)
             assert all(word in value for part in parts for word in part.split())
-        everything_can_be_told(snapshot_of(pending("a"), evidence={"a": Evidence(approval=value)}))
+        everything_can_be_told(
+            snapshot_of(
+                pending("a"),
+                evidence={"a": Evidence(approval=value, approval_tag=Settings().deletions.acknowledgement_tag)},
+            )
+        )

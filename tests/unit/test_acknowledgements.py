@@ -92,7 +92,7 @@ def test_of_several_that_match_the_one_that_holds_longest_counts() -> None:
 
 
 def test_the_tag_declares_with_its_value_as_the_reason() -> None:
-    found = declared().of_key(HERE, KEY, Evidence(approval="CHG-4711 data erased"))
+    found = declared().of_key(HERE, KEY, Evidence(approval="CHG-4711 data erased", approval_tag=TAG))
     assert found is not None
     assert (found.reason, found.source) == ("CHG-4711 data erased", f"tag {TAG}")
 
@@ -117,11 +117,12 @@ def test_parts_of_the_tag_are_understood() -> None:
     ],
 )
 def test_a_tag_that_denies_or_cannot_be_read_declares_nothing(value: str) -> None:
-    assert declared().of_key(HERE, KEY, Evidence(approval=value)) is None
+    assert declared().of_key(HERE, KEY, Evidence(approval=value, approval_tag=TAG)) is None
 
 
-def test_without_a_tag_named_the_value_counts_for_nothing() -> None:
-    assert declared(tag="").of_key(HERE, KEY, Evidence(approval="approved")) is None
+@pytest.mark.parametrize("tag", ["", "another"])
+def test_a_tag_that_is_not_the_one_declares_nothing(tag: str) -> None:
+    assert declared(tag=tag).of_key(HERE, KEY, Evidence(approval="approved", approval_tag=TAG)) is None
 
 
 def state(target: Target, *keys: Key, complete: bool = True) -> TargetState:

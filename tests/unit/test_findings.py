@@ -161,7 +161,7 @@ def test_accounts_that_were_asked_for_and_found_do_not_need_the_organization() -
 
 
 def test_evidence_that_nobody_gave_is_told_with_its_reason_and_is_no_gap() -> None:
-    evidence = Evidence(grants=Grants(0), scheduling=Scheduling(NOW, by="alice"), approval_looked_up=True)
+    evidence = Evidence(grants=Grants(0), scheduling=Scheduling(NOW, by="alice"), approval_tag="approved")
     told = report(
         a_state(a_key(), evidence={"abc": evidence}, sources={Source.LAST_USAGE: "AccessDenied", Source.GRANTS: "x"}),
         settings={"changes": {"cloudtrail": False}},

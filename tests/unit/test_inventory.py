@@ -69,12 +69,21 @@ class TestFailures:
     def test_keys_are_dropped_once_the_last_success_is_too_old(self, bench: Bench) -> None:
         bench.full(pending())
         bench.clocks.advance(KEEP_FAILED)
+        bench.inventory.fail(HERE, error())
         assert bench.inventory.expire() == ()
         bench.clocks.advance(1)
         assert bench.inventory.expire() == (HERE,)
         assert bench.state.keys is None
         assert bench.state.last_success == START, "when it was last known stays told"
         assert bench.inventory.expire() == (), "told once"
+
+    def test_nothing_is_dropped_while_a_long_pass_is_under_way_that_has_not_failed(self, bench: Bench) -> None:
+        bench.full(pending())
+        bench.clocks.advance(2 * KEEP_FAILED)
+        assert bench.inventory.expire() == ()
+        assert bench.keys.by_id == {"a": pending()}
+        bench.inventory.fail(HERE, error())
+        assert bench.inventory.expire() == (HERE,)
 
     def test_what_a_target_that_never_succeeded_told_is_kept_as_long(self, bench: Bench) -> None:
         bench.full(pending(), ended_by=error())
@@ -190,6 +199,7 @@ class TestNamedKeys:
         bench.full(pending("a"), pending("b"))
         bench.clocks.advance(60)
         bench.named(pending("a"))
+        bench.inventory.fail(HERE, error())
         bench.after(KEEP_FAILED - 59)
         assert bench.keys.by_id == {"a": pending("a")}
 
@@ -267,7 +277,7 @@ class TestSnapshots:
             lambda: bench.full(enabled("b", description="new")),
             lambda: bench.changes(aws_managed=frozenset({"x"})),
             lambda: bench.changes(gone=frozenset({"a"})),
-            lambda: bench.after(KEEP_FAILED + 1),
+            lambda: (bench.inventory.fail(HERE, error()), bench.after(KEEP_FAILED + 1)),
             lambda: bench.full(enabled("b")),
             lambda: bench.inventory.watch({}, {}, None),
         ):
@@ -284,6 +294,7 @@ class TestSnapshots:
 
     def test_other_bounds_take_effect_at_once(self, bench: Bench) -> None:
         bench.full(pending())
+        bench.inventory.fail(HERE, error())
         bench.clocks.advance(60)
         bench.inventory.keep_failed = 59
         assert bench.inventory.expire() == (HERE,)

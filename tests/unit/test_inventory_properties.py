@@ -51,6 +51,7 @@ class Expectation:
     """What must be known of a target; times are on the monotonic clock."""
 
     success: float
+    up: bool = False
     is_known: bool = False
     complete: bool = False
     keys: dict[str, Known] = field(default_factory=dict)
@@ -88,17 +89,18 @@ class Expectation:
         """Forget what is too old."""
         if not self.is_known:
             return
-        self.complete = self.complete and all(now - known.fresh_at <= KEEP_FAILED for known in self.keys.values())
-        for key_id, known in list(self.keys.items()):
+        stale = {key_id for key_id, known in self.keys.items() if now - known.fresh_at > KEEP_FAILED and not self.up}
+        self.complete = self.complete and not stale
+        for key_id in list(self.keys):
             unreadable_since = self.unreadable.get(key_id, now)
-            if now - known.fresh_at > KEEP_FAILED or now - unreadable_since > KEEP_FAILED:
+            if key_id in stale or now - unreadable_since > KEEP_FAILED:
                 del self.keys[key_id]
                 self.saved.pop(key_id, None)
         for kept in (self.stones, self.saved):
             for key_id in [key_id for key_id, at in kept.items() if now - at > KEEP_TOMBSTONES]:
                 del kept[key_id]
         none_is_fresh = not any(now - known.fresh_at <= KEEP_FAILED for known in self.keys.values())
-        if none_is_fresh and now - self.success > KEEP_FAILED:
+        if not self.up and none_is_fresh and now - self.success > KEEP_FAILED:
             self.is_known = self.complete = False
             self.stones.clear()
             self.saved.clear()
@@ -141,6 +143,7 @@ class InventoryMachine(RuleBasedStateMachine):
         assert all(each.target == place and each.at == self.wall for each in told)
         was_read = any(isinstance(answer, tuple) for answer in answers.values())
         expected.is_known = expected.is_known or was_read or not cut_short
+        expected.up = not cut_short
         if not cut_short:
             expected.success = self.uptime
             expected.complete = True
@@ -166,6 +169,7 @@ class InventoryMachine(RuleBasedStateMachine):
     @rule(place=A_TARGET)
     def fail_a_pass(self, place: Target) -> None:
         self.inventory.fail(place, TargetError(place, "ListKeys", "timeout"))
+        self.expected.get(place, Expectation(self.uptime)).up = False
 
     @rule(seconds=st.sampled_from([1.0, 40.0, KEEP_FAILED, KEEP_FAILED + 1, KEEP_TOMBSTONES + 1]))
     def let_time_pass(self, seconds: float) -> None:
@@ -194,7 +198,7 @@ class InventoryMachine(RuleBasedStateMachine):
             assert after is not None
             assert after.keys is state.keys or not state.keys.complete
             expected = self.expected[state.target]
-            expected.success, expected.complete = self.uptime, True
+            expected.success, expected.complete, expected.up = self.uptime, True, True
             for known in expected.keys.values():
                 known.fresh_at = self.uptime
 
@@ -216,7 +220,7 @@ class InventoryMachine(RuleBasedStateMachine):
     @invariant()
     def loses_no_pending_key(self) -> None:
         for target, expected in self.expected.items():
-            if self.uptime - expected.success > KEEP_FAILED:
+            if self.uptime - expected.success > KEEP_FAILED and not expected.up:
                 continue
             for key_id, known in expected.keys.items():
                 if known.key.pending and self.uptime - expected.unreadable.get(key_id, self.uptime) <= KEEP_FAILED:

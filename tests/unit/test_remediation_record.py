@@ -205,6 +205,7 @@ class TestUnfinished:
         [
             (None, CANCELLED, ENABLED),
             (None, CANCELLED, ENABLED, Outcome.SAVED),
+            (None, CANCELLED, Outcome.SAVED),
             (None, Outcome.STILL_PENDING),
             (None, Outcome.GONE),
             (None, CANCELLED, Outcome.NOT_ENABLED, ENABLED),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from exporter.acknowledgements import Acknowledgements, Rule
-from exporter.model import Snapshot, TargetState
+from exporter.model import Snapshot, TargetState, Unreadable
 from exporter.web.unmatched import Unmatched
 from tests.support.declaring import rule
 from tests.support.snapshots import IRELAND, LONDON, NOW, OTHER, key
@@ -52,3 +52,10 @@ def test_another_declaration_is_seen() -> None:
     unmatched, snapshot = Unmatched(), Snapshot(NOW, 1, (of(IRELAND, key("a")),))
     assert unmatched.of(snapshot, Acknowledgements([rule("b")]))
     assert not unmatched.of(snapshot, Acknowledgements([rule("a")]))
+
+
+def test_a_key_that_can_no_longer_be_read_is_seen() -> None:
+    unmatched, declared = Unmatched(), Acknowledgements([rule("b")])
+    assert unmatched.of(Snapshot(NOW, 1, (of(IRELAND, key("a")),)), declared)
+    denied = of(IRELAND, key("a"), unreadable={"b": Unreadable("AccessDeniedException", NOW)})
+    assert not unmatched.of(Snapshot(NOW, 1, (denied,)), declared)

@@ -182,7 +182,7 @@ class TestNeed:
 
 class TestIntent:
     def test_not_acknowledged(self) -> None:
-        assert told(row(approval_looked_up=True).intent) == ["Not acknowledged"]
+        assert told(row(approval_tag="approved").intent) == ["Not acknowledged"]
 
     def test_tags_that_could_not_be_read_may_acknowledge_it(self) -> None:
         failing = {Source.ACKNOWLEDGEMENT_TAG: "GetResources: timeout"}

@@ -144,9 +144,9 @@ class PendingRow:
     def intent(self) -> Answer:
         """Whether the deletion is declared intended."""
         declared, facts = self.facts.acknowledgement, self.facts
-        failure = self._failure(Source.ACKNOWLEDGEMENT_TAG, known=facts.evidence.approval_looked_up)
+        failure = self._failure(Source.ACKNOWLEDGEMENT_TAG, known=bool(facts.evidence.approval_tag))
         if declared is None:
-            waiting = not facts.evidence.approval_looked_up and facts.sources.get(Source.ACKNOWLEDGEMENT_TAG) == ""
+            waiting = not facts.evidence.approval_tag and facts.sources.get(Source.ACKNOWLEDGEMENT_TAG) == ""
             unread = (Line("its tags are not read yet"),) if waiting else ()
             return Answer(Line("Not acknowledged"), (*unread, *failure))
         if not facts.acknowledged:
