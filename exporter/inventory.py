@@ -35,6 +35,9 @@ V = TypeVar("V")
 KEPT_TRANSITIONS: Final = 200
 """How many of the latest transitions a snapshot tells."""
 
+_LONGEST_WINDOW: Final = 30 * 86400.0
+"""Seconds that AWS waits at the most, https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html"""
+
 _ANOTHER_DELETION: Final = frozenset({TransitionKind.SCHEDULED, TransitionKind.RESCHEDULED})
 
 
@@ -45,7 +48,8 @@ class _Ages:
     Attributes:
         success: the end of the last pass that succeeded.
         read: key id to when the key was read since the last pass that succeeded.
-        unreadable: key id to when the key was first found unreadable.
+        unreadable: key id to when its last answer began to grow old: when the key was first found unreadable, or when
+            its deletion is due, if it is pending. That a date still holds is the best that is known of such a key.
         kept: key id to when the key was found deleted or cancelled.
     """
 
@@ -59,7 +63,8 @@ class Inventory:
     """Last known good for each target, its age, and the transitions between passes.
 
     What AWS did not answer changes nothing but the target's own status: the keys stay as they were last known until the
-    last success, or for a single key its last answer, is `keep_failed` seconds old.
+    last success is `keep_failed` seconds old. A single key that can't be read stays as long, a pending one until its
+    deletion is due and as long after it: it is there, since it is listed, and no alert must end for want of an answer.
     """
 
     def __init__(
@@ -303,8 +308,17 @@ class Inventory:
         for key_id in ages.keys() - after.keys():
             del ages[key_id]
         for key_id in after.keys() - ages.keys():
-            ages[key_id] = self._monotonic()
+            ages[key_id] = self._monotonic() + self._left(target, key_id)
         return before if after == before else frozen(after)
+
+    def _left(self, target: Target, key_id: str) -> float:
+        """Return how many seconds a pending key has left as far as is known, 0 for any other."""
+        keys = self._states[target].keys
+        key = keys.by_id.get(key_id) if keys else None
+        if key is None or not key.pending:
+            return 0.0
+        due = key.deletion.at if key.deletion else None
+        return _LONGEST_WINDOW if due is None else max(0.0, due - self._now())
 
     def _replace(self, state: TargetState, transitions: Iterable[Transition] = ()) -> None:
         with self._lock:

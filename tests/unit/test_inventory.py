@@ -4,8 +4,20 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from exporter.model import Keys, Pass, PassKind, Target, TransitionKind
-from tests.support.inventories import HERE, KEEP_FAILED, START, THERE, Bench, disabled, enabled, error, pending
+from exporter.model import Key, Keys, Pass, PassKind, Target, TransitionKind
+from tests.support.inventories import (
+    DUE,
+    HERE,
+    KEEP_FAILED,
+    START,
+    THERE,
+    Bench,
+    disabled,
+    enabled,
+    error,
+    pending,
+    waiting,
+)
 from tests.support.snapshots import DAY
 
 
@@ -146,10 +158,15 @@ class TestUnreadableKeys:
         bench.inventory.apply(HERE, Pass(PassKind.FULL, **answer))  # type: ignore[arg-type]  # see the parameters
         assert not bench.state.unreadable
 
-    def test_its_last_answer_is_dropped_once_it_is_too_old(self, bench: Bench) -> None:
-        bench.full(pending("a"), pending("b"))
+    @pytest.mark.parametrize(
+        ("key", "left"), [(enabled("a"), 0), (pending("a"), DUE - START), (waiting("a"), 30 * DAY)]
+    )
+    def test_its_last_answer_is_dropped_once_it_is_too_old_of_a_pending_key_counted_from_its_date(
+        self, bench: Bench, key: Key, left: float
+    ) -> None:
+        bench.full(key, pending("b"))
         bench.full(pending("b"), unreadable={"a": "AccessDeniedException"})
-        bench.after(KEEP_FAILED).full(pending("b"), unreadable={"a": "AccessDeniedException"})
+        bench.after(left + KEEP_FAILED).full(pending("b"), unreadable={"a": "AccessDeniedException"})
         bench.inventory.expire()
         assert "a" in bench.keys.by_id
         bench.clocks.advance(1)

@@ -265,8 +265,15 @@ class InventoryMachine(RuleBasedStateMachine):
                 expected.unreadable.pop(key_id, None)
                 expected.saved.pop(key_id, None)
             case _:
-                expected.unreadable.setdefault(key_id, self.uptime)
+                known = expected.keys.get(key_id)
+                expected.unreadable.setdefault(key_id, self.uptime + (_left(known.key, self.wall) if known else 0))
         return None
+
+
+def _left(key: Key, now: float) -> float:
+    if not key.pending or key.deletion is None:
+        return 0.0
+    return max(0.0, key.deletion.at - now) if key.deletion.at is not None else 30 * 86400.0
 
 
 def _turning_up(key: Key, *, was_listed: bool) -> TransitionKind | None:
