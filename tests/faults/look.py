@@ -118,6 +118,6 @@ class Look:
         return any(trouble.leaves for trouble in self.troubles.about(target, self.began))
 
     def key_may_be_dropped(self, target: Target) -> bool:
-        """Whether keys of a target may be older than `keep_failed`."""
-        eldest = min(self.life.success.get(target, inf), self.life.unreadable_since.get(target, inf))
+        """Whether pending keys of a target may be older than `keep_failed`."""
+        eldest = self.life.success.get(target, inf)
         return self.ended - eldest > self.bounds.keep_failed - self.bounds.interval - SAME

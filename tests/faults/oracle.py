@@ -46,10 +46,13 @@ def invented(look: Look) -> Iterator[str]:
     for target, shown_target in look.page.targets.items():
         calm = look.calm_for(target) > look.bounds.detect
         horizon = look.began - (look.bounds.detect if calm else look.bounds.kept)
+        # A pending key that can't be read stays until its date, and the page says that there is such a key.
+        unread = look.life.unreadable_since.get(target, look.began) if shown_target.unreadable else inf
         for key_id, shown in shown_target.keys.items():
             look.checked["invented"] += 1
-            facts = look.truth.facts(target, key_id, horizon, look.ended)
-            lies = look.truth.told(key_id, horizon)
+            oldest = min(horizon, unread - look.bounds.kept) if shown.pending else horizon
+            facts = look.truth.facts(target, key_id, oldest, look.ended)
+            lies = look.truth.told(key_id, oldest)
             if not any(_tells(shown, fact, lies) for fact in facts):
                 yield f"{target} {key_id} is shown as {shown}, and was {facts}"
         for key_id, stone in shown_target.tombstones.items():

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.exposition.negotiation import Format
 from exporter.exposition.renderer import Renderer
-from exporter.model import Deletion, Key, Keys, Snapshot, Target, TargetState, Tombstone, frozen
+from exporter.model import Deletion, Key, Keys, Snapshot, Target, TargetState, Tombstone, Unreadable, frozen
 from exporter.telemetry import Telemetry
 from tests.faults.look import Bounds, Clock, Life, Look
 from tests.faults.oracle import CHECKS, judge
@@ -21,6 +21,7 @@ DAY = 86_400.0
 HERE = Target("111122223333", "eu-west-1")
 BOUNDS = Bounds(interval=1, full_interval=2, keep_failed=60, start=5, allowance=1)
 LONG_AGO = NOW - 1000
+DENIED = {"doomed": Unreadable("AccessDeniedException", NOW - 200)}
 PENDING, ENABLED = Fact("PendingDeletion", NOW + 10 * DAY), Fact("Enabled")
 
 
@@ -109,6 +110,21 @@ def test_a_pending_key_that_is_not_there() -> None:
 def test_a_pending_key_that_is_not_there_while_its_target_fails() -> None:
     old = page(up=False, last_success=NOW - 31, last_full=NOW - 31)
     assert fired(look(without("doomed", old), trouble(30, total=True))) == {"missing", "counted"}
+
+
+def test_a_pending_key_that_is_dropped_because_it_can_not_be_read() -> None:
+    seen = look(without("doomed", page(unreadable=DENIED)), trouble(200))
+    seen.life.unreadable_since[HERE] = NOW - 200
+    assert "missing" in fired(seen)
+
+
+@pytest.mark.parametrize(("unreadable", "lies"), [(DENIED, set()), ({}, {"invented"})])
+def test_a_pending_key_that_was_saved_unseen(unreadable: object, lies: set[str]) -> None:
+    chronicle = truth()
+    chronicle.write(HERE, "doomed", Fact("Disabled"), NOW - 150, NOW - 150)
+    seen = look(page(unreadable=unreadable), trouble(250), chronicle=chronicle)
+    seen.life.unreadable_since[HERE] = NOW - 200
+    assert fired(seen) & {"invented"} == lies
 
 
 def test_a_pending_key_that_is_told_as_safe() -> None:
