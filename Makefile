@@ -78,13 +78,14 @@ NEIGHBOURS ?= custodian prowler awscli
 	@touch $@
 
 .PHONY: bench
-bench: $(VENV)/bench $(NEIGHBOURS:%=.cache/%/installed) ## Measure everything, print one table; about 50 minutes (QUICK=1: 10, small sizes)
+bench: $(VENV)/bench $(NEIGHBOURS:%=.cache/%/installed) ## Measure everything, print one table; about 65 minutes (QUICK=1: 10, small sizes)
 ifdef QUICK
 	$(BIN)/python -m benchmarks.report --measure --quick
 else
 	$(BIN)/python -m benchmarks.report --measure
 	$(BIN)/python -m benchmarks.plots
 	$(BIN)/python -m docs.build_performance
+	$(BIN)/python -m helm.build_readme
 endif
 
 .PHONY: lock

@@ -10,6 +10,8 @@ import time
 import boto3
 from botocore.config import Config
 
+from exporter import __version__
+
 
 def main() -> None:
     """List the keys, then describe them one after the other with the exporter's client settings."""
@@ -18,7 +20,7 @@ def main() -> None:
         read_timeout=10,
         max_pool_connections=16,
         retries={"total_max_attempts": 1, "mode": "standard"},
-        user_agent="kms-exporter/0.1.0",
+        user_agent=f"kms-exporter/{__version__}",
     )
     wall, cpu = time.perf_counter(), time.process_time()
     kms = boto3.client("kms", region_name=sys.argv[1], config=config)

@@ -3,7 +3,7 @@
 python -m benchmarks.report                      what was measured last
 python -m benchmarks.report --measure [--quick]  measure it all anew, then the table
 
-It takes about 50 minutes on a quiet machine of two cores, as each line says in advance. `--quick` takes about 10 with
+It takes about 65 minutes on a quiet machine of two cores, as each line says in advance. `--quick` takes about 10 with
 sizes that prove that everything runs and nothing else; its results go to .cache/bench-quick.json.
 """
 
@@ -60,6 +60,7 @@ BENCHMARKS = (
     _of("organization", 20, "--targets 17 34 --seconds 10", name="targets"),
     _of("load", 4, "--keys 500 --seconds 3 --count 20"),
     _of("cost", 2, "--keys 100 --hours 3"),
+    _of("sizing", 14, "--size 100x1x1 2x2x2 --seconds 10"),
 )
 
 

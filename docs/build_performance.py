@@ -1,7 +1,7 @@
-"""Writes what docs/performance.md quotes of benchmarks/results.json: tables, pictures, effects.
+"""Writes what docs/performance.md and docs/operating.md quote of benchmarks/results.json: tables, pictures, effects.
 
-python -m docs.build_performance          write it
-python -m docs.build_performance --check  only tell whether it is out of date, exit status 1 if so
+python -m docs.build_performance          write them
+python -m docs.build_performance --check  only tell which are out of date, exit status 1 if any is
 """
 
 import ast
@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import keys, neighbours, organization
+from benchmarks import keys, neighbours, organization, sizing
 from benchmarks.report import BENCHMARKS, summary
 from benchmarks.results import COMMITTED, Result, load
 
 ROOT: Final = Path(__file__).parents[1]
-PAGE: Final = ROOT / "docs" / "performance.md"
+PERFORMANCE: Final = ROOT / "docs" / "performance.md"
+OPERATING: Final = ROOT / "docs" / "operating.md"
 MARKED: Final = re.compile(r"(<!-- (\w+): written by docs/build_performance.py -->\n).*?(<!-- /\2 -->\n)", re.DOTALL)
 NOT_YET: Final = "Not measured yet: `make bench`."
 
 Results = Mapping[str, Result]
+Block = Callable[[Results], Iterator[str]]
 
 
 def how(_: Results) -> Iterator[str]:
@@ -51,6 +53,11 @@ def by_targets(results: Results) -> Iterator[str]:
     yield from _picture(
         results, "targets", "scaling-targets.png", "Memory, CPU and time until ready by number of targets"
     )
+
+
+def sizes(results: Results) -> Iterator[str]:
+    """Yield how much it needs."""
+    yield from _table(results, "sizing", sizing.HEADINGS, lambda row: sizing.Row(**row).line())
 
 
 def others(results: Results) -> Iterator[str]:
@@ -112,46 +119,54 @@ def _picture(results: Results, name: str, file: str, title: str) -> Iterator[str
         yield f"![{title}](images/{file})"
 
 
-BLOCKS: Final[Mapping[str, Callable[[Results], Iterator[str]]]] = {
-    "how": how,
-    "claims": claims,
-    "keys": by_keys,
-    "targets": by_targets,
-    "neighbours": others,
-    "serving": serving,
-    "pacing": pacing,
+PAGES: Final[Mapping[Path, Mapping[str, Block]]] = {
+    PERFORMANCE: {
+        "how": how,
+        "claims": claims,
+        "keys": by_keys,
+        "targets": by_targets,
+        "neighbours": others,
+        "serving": serving,
+        "pacing": pacing,
+    },
+    OPERATING: {"sizing": sizes},
 }
+"""What each page quotes, by the names of the places."""
 
 
-def written(page: str, results: Results) -> str:
-    """Return the page with what it quotes as it is now.
+def written(page: str, blocks: Mapping[str, Block], results: Results) -> str:
+    """Return a page with what it quotes as it is now.
 
     Raises:
         ValueError: it has no place for something.
     """
-    if missing := BLOCKS.keys() - {name for _, name, _ in MARKED.findall(page)}:
+    if missing := blocks.keys() - {name for _, name, _ in MARKED.findall(page)}:
         raise ValueError(f"no place in the page for {', '.join(sorted(missing))}")
 
     def block(found: re.Match[str]) -> str:
         begin, name, end = found.groups()
-        text = re.sub(r"\n{3,}", "\n\n", "\n".join(BLOCKS[name](results))).strip()
+        text = re.sub(r"\n{3,}", "\n\n", "\n".join(blocks[name](results))).strip()
         return f"{begin}\n{text}\n\n{end}"
 
     return MARKED.sub(block, page)
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page, or check it; return the exit status."""
-    page = PAGE.read_text(encoding="utf-8")
-    fresh = written(page, load(COMMITTED))
-    if fresh == page:
-        return 0
-    if arguments == ["--check"]:
-        print("docs/performance.md is out of date: run python -m docs.build_performance")
-        return 1
-    PAGE.write_text(fresh, encoding="utf-8")
-    print("docs/performance.md written")
-    return 0
+    """Write the pages, or check them; return the exit status."""
+    check = arguments == ["--check"]
+    results = load(COMMITTED)
+    stale = 0
+    for path, blocks in PAGES.items():
+        page = path.read_text(encoding="utf-8")
+        fresh = written(page, blocks, results)
+        if fresh == page:
+            continue
+        stale += 1
+        if not check:
+            path.write_text(fresh, encoding="utf-8")
+        told = "is out of date: run python -m docs.build_performance" if check else "written"
+        print(f"docs/{path.name} {told}")
+    return int(check and stale > 0)
 
 
 if __name__ == "__main__":

@@ -111,10 +111,13 @@ def alert_rows() -> list[Alert]:
 
 
 def sizing() -> list[dict[str, str]]:
-    """Return the rows of the table of docs/operating.md that tells how much the exporter needs, by its headings."""
+    """Return the rows of the table of docs/operating.md that tells how much the exporter needs, by its headings.
+
+    There are none while it is not measured.
+    """
     lines = iter(OPERATING.read_text(encoding="utf-8").splitlines())
-    headings = next(cells for line in lines if "peak memory" in (cells := _cells(line)))
-    next(lines)
+    headings = next((cells for line in lines if "peak memory" in (cells := _cells(line))), [])
+    next(lines, "")
     return [
         dict(zip(headings, _cells(line), strict=True)) for line in takewhile(lambda line: line.startswith("|"), lines)
     ]

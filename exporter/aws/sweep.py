@@ -29,7 +29,13 @@ class Sweeper:
     """Asks AWS about targets, with the fewest requests that leave no doubt about a pending key."""
 
     def __init__(
-        self, *, calls: Calls, request_rate: float, tags: Sequence[str], describe_aws_managed: bool = False
+        self,
+        *,
+        calls: Calls,
+        request_rate: float,
+        tags: Sequence[str],
+        describe_aws_managed: bool = False,
+        many: int = MANY,
     ) -> None:
         """Read the tags named in `tags` (none: no request); deadlines follow from `request_rate`.
 
@@ -39,6 +45,7 @@ class Sweeper:
         self._describes_per_second = kms.DESCRIBE_KEY.quota * request_rate
         self._tags = tags
         self._describe_aws_managed = describe_aws_managed
+        self._many = many
 
     async def sweep(
         self,
@@ -99,6 +106,7 @@ class Sweeper:
             listed=dict.fromkeys(listed),
             tags=self._tags,
             describe_aws_managed=self._describe_aws_managed,
+            many=self._many,
             deadline=self._deadline(len(listed)),
             noticed=noticed,
         )
@@ -128,6 +136,7 @@ class _Sweep:
     listed: Mapping[str, None]
     tags: Sequence[str]
     describe_aws_managed: bool
+    many: int
     deadline: float
     noticed: Notice
     errors: list[TargetError] = field(default_factory=list)
@@ -137,7 +146,7 @@ class _Sweep:
     async def full(self) -> Pass:
         """Describe every customer managed key, those first that matter most should the pass be cut short."""
         wanted = sorted(self.listed, key=self._rank)
-        if len(wanted) < MANY:
+        if len(wanted) < self.many:
             aliases = await self._all_aliases(self._half_time())
             spared = self._aws_managed(aliases)
             described = await self._describe([*self._vanished(), *(key for key in wanted if key not in spared)])

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class TestManyKeys:
-    @pytest.fixture(autouse=True)
-    def _few_are_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("exporter.aws.sweep.MANY", 2)
+    @pytest.fixture
+    def watched(self, lab: "Lab") -> Watched:
+        return Watched(lab, many=2)
 
     def test_many_keys_are_described_while_their_aliases_are_listed(self, watched: Watched) -> None:
         own = {watched.vault.create_key(alias=f"alias/{number:03}").key_id for number in range(230)}

@@ -102,7 +102,7 @@ def test_the_new_pod_is_ready_before_the_old_one_ends() -> None:
 def test_the_role_is_an_annotation_of_the_service_account_that_the_pod_runs_as() -> None:
     resources = render_file(VALUES[0].with_name("irsa.yaml"))
     account = only(resources, "ServiceAccount")["metadata"]
-    assert account["annotations"] == {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/KmsExporter"}
+    assert account["annotations"] == {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/kms-exporter"}
     assert pod_of(resources)["serviceAccountName"] == account["name"]
 
 

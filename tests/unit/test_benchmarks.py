@@ -10,7 +10,7 @@ import pytest
 from benchmarks import keys, organization, report, sizing
 from benchmarks.keys import Count
 from benchmarks.results import COMMITTED, ELSEWHERE, Claim, Result, load, save
-from docs.build_performance import BLOCKS, PAGE, written
+from docs.build_performance import OPERATING, PAGES, PERFORMANCE, written
 from exporter.prices import PRICES
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +30,15 @@ SMALL = keys.Row(
 MIDDLE = replace(SMALL, keys=10_000, seconds=26.5, dictated=26.1, peak=115.0, page=9.5)
 LARGE = replace(SMALL, keys=100_000, seconds=265.0, dictated=261.0, peak=260.0, page=95.0)
 SIZES = (SMALL, MIDDLE, LARGE)
+SIZED = sizing.Row(
+    keys=100_000,
+    targets=1,
+    peak=301.4,
+    first_cpu=98.7,
+    changes_cpu=1.4,
+    core=0.35,
+    requests=30_400_000,
+)
 TARGETS = organization.Row(
     targets=5100,
     ready=72.0,
@@ -170,21 +179,39 @@ def test_each_benchmark_of_the_report_is_there(module: str) -> None:
     assert (ROOT / "benchmarks" / f"{module}.py").is_file()
 
 
+def page_of(path: Path, results: dict[str, Result]) -> str:
+    return written(path.read_text(encoding="utf-8"), PAGES[path], results)
+
+
 def test_other_results_make_another_page() -> None:
     claims = [Claim("a claim of this test", "42 s")]
     rows = [vars(row) for row in SIZES]
-    page = written(PAGE.read_text(encoding="utf-8"), {"keys": Result("command", "today", "2 cores", rows, claims)})
+    page = page_of(PERFORMANCE, {"keys": Result("command", "today", "2 cores", rows, claims)})
 
     assert "| a claim of this test | 42 s |" in page
     assert "| 100,000 | 265.0 s | 261.0 s |" in page
     assert "images/scaling-keys.png" in page
 
 
-def test_a_page_without_a_place_for_something_is_refused() -> None:
-    with pytest.raises(ValueError, match=f"no place in the page for {min(BLOCKS)}"):
-        written("# Performance\n", load(COMMITTED))
+def test_the_operating_guide_has_the_sizes_and_how_they_were_measured() -> None:
+    page = page_of(OPERATING, {"sizing": Result("python -m benchmarks.sizing", "today", "2 cores", [vars(SIZED)], [])})
+
+    assert f"\n| {' | '.join(sizing.HEADINGS)} |\n" in page
+    assert "\n| 100,000 | 1 | 301 MB | 98.7 s | 1.40 s | 35.0% | 30,400,000 | 91.20 |\n" in page
+    assert "\n`python -m benchmarks.sizing`, today, 2 cores.\n" in page
+
+
+def test_what_was_not_measured_is_said_so() -> None:
+    assert "-->\n\nNot measured yet: `make bench`.\n\n<!-- /sizing -->\n" in page_of(OPERATING, {})
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_without_a_place_for_something_is_refused(path: Path) -> None:
+    with pytest.raises(ValueError, match=f"no place in the page for {min(PAGES[path])}"):
+        written("# A page\n", PAGES[path], load(COMMITTED))
 
 
 def test_each_picture_of_the_page_is_there() -> None:
-    images = [line.partition("](")[2].rstrip(")") for line in PAGE.read_text().splitlines() if line.startswith("![")]
-    assert [name for name in images if not (PAGE.parent / name).is_file()] == []
+    lines = PERFORMANCE.read_text(encoding="utf-8").splitlines()
+    images = [line.partition("](")[2].rstrip(")") for line in lines if line.startswith("![")]
+    assert [name for name in images if not (PERFORMANCE.parent / name).is_file()] == []

@@ -6,11 +6,16 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import exporter.aws
+from benchmarks.results import COMMITTED
+from benchmarks.results import load as load_results
+from docs.build_performance import PAGES, PERFORMANCE
 from exporter.aws.calls import Operation
 from exporter.errors import ConfigError
 from exporter.settings import Catalogue, load
@@ -18,6 +23,60 @@ from exporter.settings import Catalogue, load
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = load_results(COMMITTED)
+NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?: ?(%|(?:times|ms|MB|s)\b))?(?!\w|\.\d)")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a text.
+
+    Attributes:
+        text: as it stands there, with its unit.
+        half: half of its last digit: what it is rounded by at the most.
+        unit: `""` for none.
+    """
+
+    text: str
+    value: float
+    half: float
+    unit: str
+
+    @classmethod
+    def all_of(cls, text: str) -> "Iterator[Number]":
+        for found in NUMBER.finditer(text):
+            whole, fraction, unit = found.groups("")
+            yield cls(found[0], float(whole.replace(",", "") + fraction), 0.5 / 10 ** len(fraction[1:]), unit)
+
+    def shows(self, measured: float) -> bool:
+        return abs(measured - self.value) <= self.half * (1 + 1e-9)
+
+
+def not_measured(figure: str, claims: Iterable[str], table: Iterable[str]) -> list[str]:
+    """Return the numbers of a figure that are neither in claims nor in a table, rounded as they are there.
+
+    Units must agree. A number without one can't be told from others in a table, so it must be in a claim.
+    """
+    claimed = [number for text in claims for number in Number.all_of(text)]
+    listed = [number for text in table for number in Number.all_of(text) if number.unit]
+    return [
+        number.text
+        for number in Number.all_of(figure)
+        if not any(number.shows(each.value) for each in claimed if number.unit in ("", each.unit))
+        and not any(number.shows(each.value) for each in listed if number.unit == each.unit)
+    ]
+
+
+def figures() -> list[tuple[str, str, str]]:
+    """Return what, figure and command of each row of the README's table; one without a command has that above."""
+    section = README.partition("\n## Measured\n")[2].partition("\n## ")[0]
+    rows, command = [], ""
+    for what, figure, own in re.findall(r"^\| (.+?) \| (.+?) \| (.*?) ?\|$", section, re.MULTILINE)[1:]:
+        command = own.strip("`") or command
+        rows.append((what, figure, command))
+    assert rows, "the README has no table of figures"
+    return rows
 
 
 def promises() -> list[str]:
@@ -70,6 +129,36 @@ def test_the_mistakes_that_the_configuration_page_quotes_are_told_so(tmp_path: P
     with pytest.raises(ConfigError) as caught:
         load({"config": str(path)}, {})
     assert set(str(caught.value).replace(f"{tmp_path}/", "").splitlines()) == set(quoted.splitlines())
+
+
+@pytest.mark.parametrize(("what", "figure", "command"), figures(), ids=[what for what, _, _ in figures()])
+def test_a_figure_of_the_readme_is_what_was_measured(what: str, figure: str, command: str) -> None:
+    names = [name for name, result in RESULTS.items() if result.command == command]
+    assert names, f"{what}: there are no results of {command}"
+    assert list(Number.all_of(figure)), f"{what}: no number"
+    claims = [f"{claim.claim}: {claim.figure}" for claim in RESULTS[names[0]].claims]
+    table = PAGES[PERFORMANCE][names[0]](RESULTS) if names[0] in PAGES[PERFORMANCE] else ()
+
+    wrong = not_measured(figure, claims, table)
+    assert wrong == [], f"{what}: {command} did not measure {', '.join(wrong)}"
+
+
+@pytest.mark.parametrize(
+    ("figure", "wrong"),
+    [
+        ("1,235 s, then 13% of a core", []),
+        ("1,234 s, then 13.2% of a core", ["1,234 s", "13.2%"]),
+        ("p50 8.7 ms (2.1 times)", []),
+        ("p99 8.6 ms (2.2 times)", ["8.6 ms", "2.2 times"]),
+        ("401 requests in any 10 s", []),
+        ("402 requests, 8.7 s", ["402", "8.7 s"]),
+    ],
+)
+def test_a_figure_that_was_not_measured_is_found_out(figure: str, wrong: list[str]) -> None:
+    claims = ["requests in any 10 s: 401 a second", "against bare bytes: 2.10 times (8.7 ms)"]
+    table = ["| seconds | requests in any 1 s | of a core |", "|---:|---:|---:|", "| 1234.6 s | 402 | 13.1% |"]
+
+    assert not_measured(figure, claims, table) == wrong
 
 
 @pytest.mark.parametrize("promise", promises())
