@@ -5,7 +5,7 @@ from typing import Final
 from exporter.prices import PRICES
 from grafana.builder import panels
 from grafana.builder.panels import Box, Column, Panel, Query, Steps, columns, lines, number, rows
-from grafana.builder.promql import SELECTED, TARGET
+from grafana.builder.promql import SELECTED, SHARDS_SCRAPED, SHARDS_WANTED, TARGET
 
 DAY: Final = 86400
 ALL_THERE: Final[Steps] = ((None, "red"), (1, "green"))
@@ -28,12 +28,7 @@ _NAIVE_REQUESTS: Final = (
 )
 _OF_SHARD: Final = "on (job, instance) group_left (index, total) kms_exporter_shard_info"
 
-# By shard.total, as in the alert `KmsShardMissing`: exporters that have nothing to do with each other may differ in it.
-_SHARDS_THERE: Final = (
-    "count by (total) (group by (index, total) (kms_exporter_shard_info)) / on (total) max by (total)"
-    " (group by (job, instance, total) (kms_exporter_shard_info)"
-    " * on (job, instance) group_left () max by (job, instance) (kms_exporter_shards))"
-)
+_SHARDS_THERE: Final = f"{SHARDS_SCRAPED} / on (total) {SHARDS_WANTED}"
 
 
 def passes() -> Panel:

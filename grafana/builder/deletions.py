@@ -13,6 +13,8 @@ from grafana.builder.promql import (
     BRIDGE,
     KEY,
     SELECTED,
+    SHARDS_SCRAPED,
+    SHARDS_WANTED,
     TARGET,
     account_named,
     deleted,
@@ -61,7 +63,6 @@ def _numbers() -> tuple[Panel, ...]:
             ),
             Query(or_zero(f"count({pending()})")),
             steps=COUNT,
-            history=True,
         ),
         number(
             Box(
@@ -99,20 +100,22 @@ def _numbers() -> tuple[Panel, ...]:
         number(
             Box(
                 "Destroyed",
-                "Keys that were pending and are gone, in the time that the exporter remembers them"
-                " (deletions.keep_tombstones, 7 days unless set). What they encrypted cannot be read any more.",
+                "Keys that were pending and are gone, for a week, or longer where the exporter remembers them longer"
+                " (deletions.keep_tombstones). What they encrypted cannot be read any more.",
                 3,
                 5,
             ),
-            Query(or_zero(f"count({deleted()})")),
+            Query(or_zero(f"count({_destroyed()})")),
             steps=ALARM,
         ),
         number(
             Box(
                 "Blind spots",
-                "What hides from this dashboard: accounts that could not be entered, regions whose last pass failed,"
-                " keys that could not be described, any of which may be pending; and sources that could not be asked"
-                " who scheduled a key, or who uses it. KMS exporter tells which, and why.",
+                "What hides from this dashboard: accounts that could not be entered, regions whose last pass failed or"
+                " that were watched within a day and are not now, shards that are missing, keys that could not be"
+                " described, any of which may be pending; keys that AWS Config reports as pending where nobody watches;"
+                " and sources that could not be asked who scheduled a key, or who uses it. KMS exporter and the alerts"
+                " tell which, and why.",
                 4,
                 5,
             ),
@@ -124,15 +127,34 @@ def _numbers() -> tuple[Panel, ...]:
 
 
 def _not_seen() -> str:
-    """Count accounts, targets, keys and sources that were asked in vain; nothing at all without an exporter."""
+    """Count what nobody sees of what should be seen; nothing at all where nothing was to be seen for a day.
+
+    Targets that are gone count as in the alert `KmsTargetVanished`, all of them where there is no exporter any more.
+    """
+    unreadable = 'max by (account_id) (kms_exporter_account_up{account_id=~"$account"}) == 0'
+    watched = f"last_over_time(kms_exporter_target_up{{{SELECTED}}}[1d])"
     parts = {
-        "account": 'count(max by (account_id) (kms_exporter_account_up{account_id=~"$account"}) == 0)',
+        "account": f"count({unreadable})",
         "target": f"count({target('kms_exporter_target_up')} == 0)",
+        "gone": f"count(max by ({TARGET}) ({watched}) unless on ({TARGET}) kms_exporter_target_up{{{SELECTED}}})",
+        "shard": f"sum({SHARDS_WANTED} - on (total) {SHARDS_SCRAPED} > 0)",
         "key": f"sum({target('kms_exporter_target_unreadable_keys')})",
+        "beyond": f"count(max by ({KEY}) (kms_config_unwatched_pending_deletion{{{SELECTED}}}))",
         "source": f"count(max by ({TARGET}, source) (kms_exporter_target_source_up{{{SELECTED}}}) == 0)",
     }
-    watched = f"0 * count(kms_exporter_target_up{{{SELECTED}}})"
-    return " + ".join(f"({part} or {watched})" for part in parts.values())
+    counts = " + ".join(f"({part} or vector(0))" for part in parts.values())
+    return f"{counts} and on () ({watched} or {unreadable})"
+
+
+def _destroyed() -> str:
+    """Select the keys that were found gone within a week, or that an exporter remembers, and that none tells now.
+
+    As in the rules, who answers is believed: a replica that does not may still tell a key that is gone.
+    """
+    week = 7 * DAY
+    lately = f"{deleted('last_over_time[7d]')} > time() - {week}"
+    told = f"kms_key_state{{{SELECTED}}} and on (job, instance, {TARGET}) kms_exporter_target_up{{{SELECTED}}} == 1"
+    return f"(({deleted()} or on ({KEY}) {lately}) unless on ({KEY}) ({told}))"
 
 
 def _timeline() -> Panel:

@@ -73,7 +73,6 @@ def _numbers() -> tuple[Panel, ...]:
             unit="percentunit",
             decimals=0,
             steps=((None, "red"), (0.9, "orange"), (1, "green")),
-            history=True,
         ),
         number(
             Box("Targets", "Accounts in regions that are watched; shards add up, replicas do not.", 3, 4),

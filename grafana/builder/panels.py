@@ -119,12 +119,11 @@ def number(
     steps: Steps = CALM,
     unit: str = "short",
     decimals: int | None = None,
-    history: bool = False,
     named: bool = False,
     link: tuple[str, str] | None = None,
     mappings: Sequence[model.ValueMapping] = (),
 ) -> stat.Panel:
-    """Build one big number.
+    """Build one big number, which is that of now: of a number that is no more the last one would stay.
 
     Args:
         box: title, description and size.
@@ -132,7 +131,6 @@ def number(
         steps: thresholds, which colour the number.
         unit: Grafana's name of the unit.
         decimals: of the number; Grafana chooses without.
-        history: draw the course over time behind the number.
         named: show the name of the series above the number.
         link: title and address of what a click opens.
         mappings: texts for values.
@@ -144,12 +142,12 @@ def number(
         .span(box.width)
         .height(box.height)
         .datasource(DATASOURCE)
-        .with_target(query.target("range" if history else "instant"))
+        .with_target(query.target("instant"))
         .unit(unit)
         .thresholds(thresholds(steps))
         .color_scheme(build.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
         .color_mode(options.BigValueColorMode.VALUE)
-        .graph_mode(options.BigValueGraphMode.AREA if history else options.BigValueGraphMode.NONE)
+        .graph_mode(options.BigValueGraphMode.NONE)
         .text_mode(options.BigValueTextMode.VALUE_AND_NAME if named else options.BigValueTextMode.VALUE)
         .justify_mode(options.BigValueJustifyMode.CENTER)
         .wide_layout(wide_layout=False)

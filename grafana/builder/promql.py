@@ -19,6 +19,13 @@ NOT_ON_RECORD: Final = 1
 BRIDGE: Final = "6h"
 """A gap this long in what is known is taken for an outage of the exporter, not for something that happened to a key."""
 
+# By shard.total, as in the alert `KmsShardMissing`: exporters that have nothing to do with each other may differ in it.
+SHARDS_WANTED: Final = (
+    "max by (total) (group by (job, instance, total) (kms_exporter_shard_info)"
+    " * on (job, instance) group_left () max by (job, instance) (kms_exporter_shards))"
+)
+SHARDS_SCRAPED: Final = "count by (total) (group by (index, total) (kms_exporter_shard_info))"
+
 
 def target(metric: str, matchers: str = "") -> str:
     """Select a metric of targets, once for each target, with more `matchers`."""

@@ -27,6 +27,8 @@ INTERVAL: Final = "1m"
 
 _HEADER: Final = f"# Made by grafana/rules/build_grafana_managed.py from {' and '.join(SOURCES)}: do not edit.\n"
 _EXPRESSION_DATASOURCE: Final = "__expr__"
+_TELLS_OF_ERRORS: Final = "KmsExporterAbsent"
+"""The one alert that fires where its query fails too: else a wrong data source, or a dead one, would look calm."""
 
 Rule = dict[str, Any]
 Group = dict[str, Any]
@@ -98,7 +100,8 @@ def _uid(title: str) -> str:
 def grafana_rule(rule: Rule, title: str, datasource_uid: str) -> Rule:
     """Return one alert rule as Grafana's file provisioning takes it.
 
-    A query that fails keeps the alert as it was; one that returns nothing is the normal case.
+    A query that fails keeps the alert as it was, but for the alert that tells of it; one that returns nothing is the
+    normal case.
     """
     made: Rule = {
         "uid": _uid(title),
@@ -107,7 +110,7 @@ def grafana_rule(rule: Rule, title: str, datasource_uid: str) -> Rule:
         "data": _nodes(rule["expr"], datasource_uid),
         "for": rule.get("for", "0s"),
         "noDataState": "OK",
-        "execErrState": "KeepLast",
+        "execErrState": "Alerting" if rule["alert"] == _TELLS_OF_ERRORS else "KeepLast",
         "missing_series_evals_to_resolve": 1,
         "labels": rule["labels"],
         "annotations": {name: _template(text) for name, text in rule["annotations"].items()},

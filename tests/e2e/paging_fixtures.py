@@ -30,8 +30,10 @@ ACCOUNTS: Final = {
     "estate": "200000000004",
 }
 REPLICAS: Final = (0, 1)
-INTERVALS: Final = "exporter 5 s (its least; default 60), scrape and rules 1 s (30), Alertmanager waits 1 s (10)"
+INTERVALS: Final = "exporter 5 s (its least; default 60), scrape and rules 1 s (30), Alertmanager waits 6 s (60)"
 """What the tests shorten, and what the shipped files say."""
+TIMES: Final = {"10s": "1s", "1m": "6s", "5m": "6s", "1h": "6s"}
+"""The waits of Alertmanager's routes: a tenth, as of the exporter's interval, and none longer than that of a key."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,7 @@ def chain(folder: Path, replicas: tuple[int, ...] = REPLICAS) -> Iterator[Chain]
         emulator = stack.enter_context(EmulatorServer(_world()))
         posts_url, posts = stack.enter_context(webhooks())
         smtp_port, mails = stack.enter_context(mailbox())
-        timers = {"group_wait": "1s", "group_interval": "1s"}
-        alertmanager_url = stack.enter_context(alertmanager(turned_to_loopback(folder, posts_url, smtp_port, timers)))
+        alertmanager_url = stack.enter_context(alertmanager(turned_to_loopback(folder, posts_url, smtp_port, TIMES)))
         exporters = Exporters(emulator, _exporter_config(folder))
         stack.callback(exporters.kill)
         exporters.start(*replicas)

@@ -91,6 +91,23 @@ def test_a_threshold_takes_the_place_of_the_shipped_one_wherever_that_stands(tmp
         assert thresholds_in(rules[name]["expr"]) == {12.5}
 
 
+def test_a_use_revokes_acknowledgements_within_the_days_in_which_it_pages(tmp_path: Path) -> None:
+    compared = "kms_key:days_unused_when_scheduled:known < "
+    in_use = {"alerts": {"KmsKeyPendingDeletionInUse": {"threshold": 30}}}
+    shipped, changed = (
+        {rule.get("record") or f"{rule['alert']}-{rule['labels']['severity']}": rule["expr"] for rule in rules}
+        for rules in (
+            [rule for group in GROUPS for rule in group["rules"]],
+            [rule for group in groups_of(in_use, tmp_path) for rule in group["rules"]],
+        )
+    )
+    assert {name for name in shipped if changed[name] != shipped[name]} == {
+        "kms_key:deletion_calm_timestamp_seconds:known",
+        "KmsKeyPendingDeletionInUse-critical",
+    }
+    assert changed == {name: expr.replace(f"{compared}7\n", f"{compared}30\n") for name, expr in shipped.items()}
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_threshold_of_a_shipped_alert_can_be_chosen_or_is_fixed_for_a_reason(name: str) -> None:
     compared = thresholds_in(SHIPPED[name]["expr"])

@@ -136,6 +136,11 @@ QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/kms-events"
             "podMonitor.scrapeTimeout is 1m1s, longer than its interval of 1m",
         ),
         (
+            {"prometheusRule": {"enabled": True, "interval": "10m"}},
+            "prometheusRule.interval is 10m, longer than a minute, and the rules remember by reading what they",
+        ),
+        ({"prometheusRule": {"enabled": True, "interval": "1m1ms"}}, "prometheusRule.interval is 1m1ms, longer than"),
+        (
             {"serviceAccount": {"create": False, "annotations": {"eks.amazonaws.com/role-arn": ROLE}}},
             "serviceAccount.create is false, so its annotations and labels would be nowhere",
         ),
@@ -208,6 +213,8 @@ def test_no_refusal_shows_an_external_id(tmp_path: Path) -> None:
         {"config": {"aws": {"home_account": False, "organization": {"enabled": True}}}},
         {"config": {"refresh": {"interval": "1h", "fallback_interval": "60m", "keep_failed": "3600s"}}},
         {"serviceMonitor": {"enabled": True, "interval": "1m", "scrapeTimeout": "60s"}},
+        {"prometheusRule": {"enabled": True, "interval": "1m"}},
+        {"prometheusRule": {"enabled": True, "interval": "30s"}},
         {"replicaCount": 2, "podDisruptionBudget": {"enabled": True, "minAvailable": "50%"}},
         {"networkPolicy": {"enabled": True, "awsCidrs": []}, "demo": True},
         {"sharding": {"shards": 3}, "podDisruptionBudget": {"enabled": True, "minAvailable": 2}},

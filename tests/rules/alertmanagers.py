@@ -1,9 +1,10 @@
 """Runs the real Alertmanager with the shipped configuration, its receivers turned to loopback."""
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import yaml
@@ -13,17 +14,20 @@ from tests.rules.servers import running
 from tests.support.components import program
 from tests.support.processes import free_port
 
-Timers = Mapping[str, str]
+Times = Mapping[str, str]
+"""Each time that the shipped routes wait, and what a test waits in its place."""
+
+_WAITS: Final = ("group_wait", "group_interval")
 
 
-def turned_to_loopback(folder: Path, webhook_url: str, smtp_port: int, timers: Timers) -> Path:
+def turned_to_loopback(folder: Path, webhook_url: str, smtp_port: int, times: Times) -> Path:
     """Write the shipped configuration into `folder` with nothing changed but where it sends, and how long it waits.
 
     Args:
         folder: where the file and the secrets that it names go.
         webhook_url: takes the place of Slack and PagerDuty.
         smtp_port: takes the place of the mail server, without TLS and password.
-        timers: replaces `group_wait`, `group_interval` wherever the shipped routes set them.
+        times: what takes the place of `group_wait` and `group_interval` of the shipped routes.
     """
     configuration = yaml.safe_load((ALERTMANAGER / "alertmanager.yml").read_text())
     secrets = {"slack-webhook-url": f"{webhook_url}/slack", "pagerduty-routing-key": "0" * 32, "smtp-password": "-"}
@@ -41,17 +45,17 @@ def turned_to_loopback(folder: Path, webhook_url: str, smtp_port: int, timers: T
         for pagerduty in receiver.get("pagerduty_configs", ()):
             pagerduty["routing_key_file"] = str(folder / "pagerduty-routing-key")
     configuration["templates"] = [str(ALERTMANAGER / template) for template in configuration["templates"]]
-    _set_timers(configuration["route"], timers)
+    _shorten(configuration["route"], times)
 
     file = folder / "alertmanager.yml"
     file.write_text(yaml.safe_dump(configuration))
     return file
 
 
-def _set_timers(route: dict[str, Any], timers: Timers) -> None:
-    route.update({name: time for name, time in timers.items() if name in route})
+def _shorten(route: dict[str, Any], times: Times) -> None:
+    route.update({name: times[route[name]] for name in _WAITS if name in route})
     for child in route.get("routes", ()):
-        _set_timers(child, timers)
+        _shorten(child, times)
 
 
 @contextmanager
@@ -74,3 +78,17 @@ def alertmanager(configuration: Path) -> Iterator[str]:
 def post_alerts(url: str, alerts: Sequence[Mapping[str, Any]]) -> None:
     """Hand alerts to an Alertmanager, as Prometheus does."""
     httpx.post(f"{url}/api/v2/alerts", json=list(alerts), timeout=5, trust_env=False).raise_for_status()
+
+
+def silence(url: str, **labels: str) -> None:
+    """Silence the alerts with these labels for an hour, as `amtool silence add` does."""
+    now = dt.datetime.now(dt.UTC)
+    matchers = [{"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in labels.items()]
+    wanted = {
+        "matchers": matchers,
+        "startsAt": now.isoformat(),
+        "endsAt": (now + dt.timedelta(hours=1)).isoformat(),
+        "createdBy": "test",
+        "comment": "looked into",
+    }
+    httpx.post(f"{url}/api/v2/silences", json=wanted, timeout=5, trust_env=False).raise_for_status()

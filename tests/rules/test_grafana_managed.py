@@ -69,8 +69,11 @@ def test_annotations_hold_nothing_that_provisioning_would_take_for_an_environmen
     assert "${" not in (MADE / "alert-rules.yaml").read_text()
 
 
-def test_an_evaluation_that_fails_changes_no_alert() -> None:
-    assert {(rule["noDataState"], rule["execErrState"]) for rule in _rules()} == {("OK", "KeepLast")}
+def test_an_evaluation_that_fails_changes_no_alert_but_raises_the_one_that_tells_of_it() -> None:
+    assert {rule["noDataState"] for rule in _rules()} == {"OK"}
+    errors = {rule["title"]: rule["execErrState"] for rule in _rules()}
+    assert errors.pop("KmsExporterAbsent") == "Alerting"
+    assert set(errors.values()) == {"KeepLast"}
 
 
 def test_datasource_and_folder_can_be_chosen(builder: ModuleType) -> None:

@@ -10,19 +10,20 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
-from tests.rules.alertmanagers import alertmanager, post_alerts, turned_to_loopback
+from tests.rules.alertmanagers import alertmanager, post_alerts, silence, turned_to_loopback
 from tests.rules.paths import ALERTMANAGER, PROMTOOL_TESTS
 from tests.rules.sinks import Inbox, Post, mailbox, webhooks
 from tests.support.components import program
 
 WITHIN: Final = 20.0
-TIMERS: Final = {"group_wait": "500ms", "group_interval": "1s"}
+TIMES: Final = {"10s": "200ms", "1m": "1s", "5m": "1s", "1h": "1s"}
 HOSTILE: Final = 'Account: 100000000004\nIts description: "<!channel> <script>alert(1)</script> ``` & more"'
 
 
@@ -78,24 +79,31 @@ def channels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channels]:
     program("prometheus-alertmanager")
     folder = tmp_path_factory.mktemp("alertmanager")
     with webhooks() as (webhook_url, posts), mailbox() as (smtp_port, mails):
-        configuration = turned_to_loopback(folder, webhook_url, smtp_port, TIMERS)
+        configuration = turned_to_loopback(folder, webhook_url, smtp_port, TIMES)
         with alertmanager(configuration) as url:
             yield Channels(url, posts, mails)
+
+
+@cache
+def _expected() -> list[tuple[str, dict[str, Any]]]:
+    """Return the alerts that the rules' unit tests expect, each with its name."""
+    return [
+        (test["alertname"], alert)
+        for file in PROMTOOL_TESTS
+        for case in yaml.safe_load(file.read_text())["tests"]
+        for test in case.get("alert_rule_test", ())
+        for alert in test["exp_alerts"]
+    ]
 
 
 def alert(name: str, account: str, *, key: str = "k1", severity: str | None = None, **extra: str) -> dict[str, Any]:
     """Return an alert with the labels and texts that its unit test expects, moved to another account and key."""
     expected = next(
-        alert
-        for file in PROMTOOL_TESTS
-        for case in yaml.safe_load(file.read_text())["tests"]
-        for test in case.get("alert_rule_test", ())
-        for alert in test["exp_alerts"]
-        if test["alertname"] == name and severity in {None, alert["exp_labels"]["severity"]}
+        alert for of, alert in _expected() if of == name and severity in {None, alert["exp_labels"]["severity"]}
     )
     moved = json.loads(
         json.dumps(expected)
-        .replace("111122223333", account)
+        .replace(expected["exp_labels"].get("account_id", "111122223333"), account)
         .replace("k1", key)  # a label here, a word of the text there
     )
     annotations = {**moved["exp_annotations"], **extra}
@@ -156,23 +164,130 @@ def test_text_from_aws_stays_text(channels: Channels) -> None:
     assert "&lt;script&gt;" in html
 
 
+def many(account: str, name: str = "KmsKeyDeletionSoon", *, count: int = 20) -> list[dict[str, Any]]:
+    """Return an alert for each of many keys."""
+    return [alert(name, account, key=f"key-{number:02}") for number in range(count)]
+
+
+def come_to_pass(channels: Channels, account: str) -> None:
+    """Wait until everything that was posted before is told: then a later alert, of a key of another account, is."""
+    post_alerts(channels.url, [alert("KmsKeyDeletionImminent", account)])
+    channels.page(account)
+
+
+def test_second_key_of_an_account_is_a_page_of_its_own(channels: Channels) -> None:
+    account = "100000000016"
+    first = alert("KmsKeyDeletionSoon", account, key="first")
+    post_alerts(channels.url, [first])
+    incident = channels.page(account)
+    post_alerts(channels.url, [first, alert("KmsKeyDeletionSoon", account, key="second")])
+    come_to_pass(channels, "100000000017")
+    (second,) = [event for event in channels.pages(account) if event["dedup_key"] != incident["dedup_key"]]
+    assert second["payload"]["summary"] == f"KMS key second ({account}, eu-west-1) will be destroyed in 0.5 days"
+    assert "first" not in second["payload"]["custom_details"]["firing"]
+    assert len(channels.pages(account)) == 2
+
+
+def test_what_becomes_worse_of_one_key_is_added_to_its_incident(channels: Channels) -> None:
+    account = "100000000018"
+    soon = alert("KmsKeyDeletionSoon", account)
+    post_alerts(channels.url, [soon])
+    channels.page(account)
+    post_alerts(channels.url, [soon, alert("KmsKeyPendingDeletionDeniedUse", account)])
+    come_to_pass(channels, "100000000019")
+    assert len({event["dedup_key"] for event in channels.pages(account)}) == 1
+    assert "is missed" in channels.pages(account)[-1]["payload"]["custom_details"]["firing"]
+
+
 def test_mass_deletion_in_an_account_is_one_page(channels: Channels) -> None:
-    many = [alert("KmsKeyDeletionSoon", "100000000005", key=f"key-{number:02}") for number in range(30)]
-    post_alerts(channels.url, [*many, alert("KmsMassDeletionInAccount", "100000000005")])
-    event = channels.page("100000000005")
-    assert event["payload"]["summary"] == "5 KMS keys scheduled for deletion within an hour in account 100000000005"
+    account = "100000000005"
+    post_alerts(channels.url, [*many(account), alert("KmsMassDeletionInAccount", account)])
+    event = channels.page(account)
+    assert event["payload"]["summary"] == f"5 KMS keys scheduled for deletion within an hour in account {account}"
+    assert event["payload"]["class"] == "deletion"
+    assert event["payload"]["group"] == account
+    assert "kms-exporter cancel-deletion --all-unacknowledged" in event["payload"]["custom_details"]["firing"]
+    come_to_pass(channels, "100000000020")
+    assert len(channels.pages(account)) == 1
+
+
+def test_mass_deletion_pages_though_an_incident_is_open(channels: Channels) -> None:
+    account = "100000000021"
+    first = alert("KmsKeyDeletionSoon", account)
+    post_alerts(channels.url, [first])
+    incident = channels.page(account)
+    post_alerts(channels.url, [first, *many(account), alert("KmsMassDeletionInAccount", account)])
+    come_to_pass(channels, "100000000022")
+    (mass,) = [event for event in channels.pages(account) if event["dedup_key"] != incident["dedup_key"]]
+    assert mass["payload"]["summary"].startswith("5 KMS keys scheduled for deletion within an hour")
+    assert len(channels.pages(account)) == 2
+
+
+def test_mass_deletion_known_a_moment_later_is_still_one_page(channels: Channels) -> None:
+    account = "100000000023"
+    post_alerts(channels.url, [*many(account), *many(account, "KmsKeyPendingDeletionInUse")])
+    post_alerts(channels.url, [alert("KmsMassDeletionInAccount", account)])
+    come_to_pass(channels, "100000000024")
+    assert [event["payload"]["summary"][:10] for event in channels.pages(account)] == ["5 KMS keys"]
+
+
+def test_keys_page_by_themselves_when_the_mass_deletion_ends(channels: Channels) -> None:
+    account = "100000000025"
+    mass = alert("KmsMassDeletionInAccount", account)
+    post_alerts(channels.url, [*many(account, count=2), mass])
+    channels.page(account)
+    post_alerts(channels.url, [*many(account, count=2), ended(mass)])
+    assert channels.page(account, action="resolve")
+    for number in range(2):
+        assert channels.page(f"KMS key key-{number:02} ({account}, ")
+
+
+def test_mass_deletion_mutes_no_other_account_no_loss_and_no_key_that_was_scheduled_before(channels: Channels) -> None:
+    account, other = "100000000026", "100000000027"
+    told = [
+        alert("KmsKeyDeletionImminent", account, key="imminent"),
+        alert("KmsKeyDeleted", account, key="lost"),
+        alert("KmsKeyDeletionSoon", other),
+    ]
+    post_alerts(channels.url, [alert("KmsMassDeletionInAccount", account), *told])
+    assert channels.page(f"KMS key imminent ({account}, ")
+    assert channels.page(f"destroyed (payments {account}, ")
+    assert channels.page(other)
+
+
+def test_mass_deletion_over_all_accounts_mutes_none(channels: Channels) -> None:
+    account = "100000000028"
+    overall = alert("KmsMassDeletionOverall", "")
+    post_alerts(
+        channels.url, [overall, alert("KmsKeyDeletionSoon", account), alert("KmsMassDeletionInAccount", account)]
+    )
+    event = channels.page("over all accounts")
+    assert event["payload"]["class"] == "deletion"
+    assert channels.page(account)["dedup_key"] != event["dedup_key"]
+    post_alerts(channels.url, [ended(overall)])
+
+
+def test_key_store_that_is_down_is_one_page_for_all_of_its_keys(channels: Channels) -> None:
+    account = "100000000029"
+    post_alerts(channels.url, many(account, "KmsKeyUnavailable"))
+    come_to_pass(channels, "100000000030")
+    (event,) = channels.pages(account)
+    assert event["payload"]["summary"] == f"20 KMS alerts in account {account}"
     firing = event["payload"]["custom_details"]["firing"]
-    assert firing.count("\n- ") == 25  # 24 keys below the mass deletion itself, and the line that tells of more
-    assert firing.startswith("- 5 KMS keys scheduled for deletion within an hour")
-    assert "- and more, 31 in all: see the dashboard" in firing
-    assert firing.count("aws kms cancel-key-deletion") == 5
-    assert len({event["dedup_key"] for event in channels.pages("100000000005")}) == 1
+    assert all(f"key-{number:02}" in firing for number in range(20))
 
 
-def test_several_keys_are_counted_in_the_headline(channels: Channels) -> None:
-    many = [alert("KmsKeyDeletionSoon", "100000000006", key=f"key-{number}") for number in range(3)]
-    post_alerts(channels.url, many)
-    assert channels.page("100000000006")["payload"]["summary"] == "3 KMS keys will be destroyed in account 100000000006"
+def test_of_many_keys_the_first_are_told_in_full(channels: Channels) -> None:
+    account = "100000000006"
+    post_alerts(
+        channels.url,
+        [alert("KmsKeyDeletionScheduled", account, key=f"key-{number:02}", severity="warning") for number in range(30)],
+    )
+    message = channels.message(account)
+    assert message["title"] == f"WARNING: 30 KMS keys will be destroyed in account {account}"
+    assert message["text"].count("\n• ") == 25  # 24 keys below the first, and the line that tells of more
+    assert "• and more, 30 in all: see the dashboard" in message["text"]
+    assert message["text"].count("aws kms cancel-key-deletion") == 5
 
 
 def test_key_of_several_alerts_counts_once_in_the_headline(channels: Channels) -> None:
@@ -185,20 +300,31 @@ def test_key_of_several_alerts_counts_once_in_the_headline(channels: Channels) -
     assert "is missed: 3 uses failed since its deletion was scheduled" in firing
     assert firing.count("Runbook: ") == 2
     assert channels.message(account)["title"] == f"CRITICAL: {event['payload']['summary']}"
-    post_alerts(channels.url, [*several, alert("KmsKeyDeletionSoon", account, key="other")])
-    grown = channels.message(account, containing="other")
-    assert grown["title"] == f"CRITICAL: 2 KMS keys will be destroyed in account {account}"
 
 
-def test_denied_uses_take_the_place_of_the_use_before(channels: Channels) -> None:
+def test_denied_uses_do_not_take_the_place_of_the_use_before(channels: Channels) -> None:
     account = "100000000013"
     post_alerts(
         channels.url,
         [alert("KmsKeyPendingDeletionInUse", account), alert("KmsKeyPendingDeletionDeniedUse", account)],
     )
-    event = channels.page(account)
-    assert "is missed: 3 uses failed" in event["payload"]["summary"]
-    assert "though it was in use" not in event["payload"]["custom_details"]["firing"]
+    firing = channels.page(account)["payload"]["custom_details"]["firing"]
+    assert "is missed: 3 uses failed" in firing
+    assert "though it was in use" in firing
+
+
+def test_silence_mutes_lesser_alerts_of_its_key_and_no_other_page(channels: Channels) -> None:
+    account = "100000000031"
+    silence(channels.url, alertname="KmsKeyPendingDeletionDeniedUse", account_id=account, key_id="k1")
+    denied, scheduled = (
+        alert("KmsKeyPendingDeletionDeniedUse", account),
+        alert("KmsKeyDeletionScheduled", account, severity="warning"),
+    )
+    post_alerts(channels.url, [denied, scheduled])
+    come_to_pass(channels, "100000000032")
+    assert not channels.posts_about(account)
+    post_alerts(channels.url, [alert("KmsKeyPendingDeletionInUse", account)])
+    assert "though it was in use" in channels.page(account)["payload"]["summary"]
 
 
 def test_acknowledged_deletion_goes_to_mail_alone_until_the_key_is_used(channels: Channels) -> None:
@@ -284,6 +410,28 @@ def test_alerts_about_the_exporter_itself_do_not_silence_each_other(channels: Ch
     post_alerts(channels.url, [alert("KmsShardMissing", ""), alert("KmsExporterConfigReloadFailed", "")])
     title = "kms-exporter refused its new configuration"
     assert channels.message(title)["title"] == f"WARNING: {title}"
+
+
+def test_missing_shard_does_not_hide_an_account_that_left_the_organization(channels: Channels) -> None:
+    account = "100000000033"
+    post_alerts(channels.url, [alert("KmsShardMissing", ""), alert("KmsTargetVanished", account)])
+    assert channels.message(account)["title"] == f"WARNING: 1 regions of account {account} are no longer watched"
+
+
+def test_without_an_exporter_nothing_else_is_told_of_the_watch_but_a_key_that_is_pending_all_the_same(
+    channels: Channels,
+) -> None:
+    failing, unwatched = "100000000034", "100000000035"
+    absent = alert("KmsExporterAbsent", "")
+    post_alerts(channels.url, [absent])
+    channels.page("No kms-exporter is scraped")
+    post_alerts(
+        channels.url, [alert("KmsTargetFailing", failing), alert("KmsUnwatchedAccountPendingDeletion", unwatched)]
+    )
+    assert "which nobody watches" in channels.page(unwatched)["payload"]["summary"]
+    come_to_pass(channels, "100000000036")
+    assert not channels.posts_about(failing)
+    post_alerts(channels.url, [ended(absent)])
 
 
 @pytest.mark.parametrize(

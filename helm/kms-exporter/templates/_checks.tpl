@@ -94,6 +94,11 @@ tells. All mistakes are told at once.
   {{- end }}
   {{- end }}
 {{- end }}
+{{- with $values.prometheusRule }}
+{{- if and .enabled .interval (gt (include "kms-exporter.milliseconds" .interval | int) 60000) }}
+  {{- $wrong = append $wrong (printf "prometheusRule.interval is %s, longer than a minute, and the rules remember by reading what they recorded last; make it 1m or shorter" .interval) }}
+{{- end }}
+{{- end }}
 {{- if and (not $values.serviceAccount.create) (or $values.serviceAccount.annotations $values.serviceAccount.labels) }}
   {{- $wrong = append $wrong "serviceAccount.create is false, so its annotations and labels would be nowhere; give them to the account that you made" }}
 {{- end }}

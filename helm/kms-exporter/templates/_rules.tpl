@@ -2,7 +2,7 @@
 The rules are those of grafana/rules. Read and written again, never rendered: what is {{ }} in them is Prometheus'.
 */}}
 
-{{/* The groups of all rule files, with the changes that the values make to alerts. */}}
+{{/* The groups of all rule files, with the changes that the values make to alerts, and what these change with them. */}}
 {{- define "kms-exporter.ruleGroups" -}}
 {{- $groups := list }}
 {{- range $path, $_ := .Files.Glob "rules/*.yaml" }}
@@ -21,7 +21,7 @@ The rules are those of grafana/rules. Read and written again, never rendered: wh
 {{- $rules = append $rules (include "kms-exporter.alert" (dict "root" $ "rule" $rule "change" $change) | fromYaml) }}
 {{- end }}
 {{- else }}
-{{- $rules = append $rules $rule }}
+{{- $rules = append $rules (set (deepCopy $rule) "expr" (include "kms-exporter.recorded" (dict "root" $ "rule" $rule))) }}
 {{- end }}
 {{- end }}
 {{- $changed := set (deepCopy $group) "rules" $rules }}
@@ -61,6 +61,21 @@ One alert.
 {{- end }}
 {{- $_ := set $alert "annotations" (mergeOverwrite $annotations $settings.alertAnnotations ($change.annotations | default dict)) }}
 {{- toYaml $alert }}
+{{- end }}
+
+{{/*
+The expression of a recording rule. Where an acknowledgement is revoked for a use, the days are those of
+KmsKeyPendingDeletionInUse: that alert and the calm of the others exclude each other.
+  root  the root context
+  rule  the rule as it is shipped
+*/}}
+{{- define "kms-exporter.recorded" -}}
+{{- $change := index .root.Values.prometheusRule.alerts "KmsKeyPendingDeletionInUse" | default dict }}
+{{- if hasKey $change "threshold" }}
+{{- regexReplaceAll "(kms_key:days_unused_when_scheduled:known <) [0-9.]+" .rule.expr (printf "${1} %v" $change.threshold) }}
+{{- else }}
+{{- .rule.expr }}
+{{- end }}
 {{- end }}
 
 {{/*
