@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.acknowledgements import Acknowledgement, Acknowledgements
-from exporter.model import Evidence, Key, Snapshot, Source, Target, TargetState, UsageCase, frozen
+from exporter.model import Evidence, Key, Snapshot, Source, Target, TargetState, Unreadable, UsageCase, frozen
 
 DAY: Final = 86400.0
 RECENT_USE: Final = 7 * DAY
@@ -33,6 +33,7 @@ class Facts:
         seen_at: when this process saw the deletion being scheduled; None where the key was pending from the start.
         acknowledgement: the declaration about it, which may have expired or been contradicted.
         sources: what became of each source of evidence of the target.
+        unreadable: why the key itself is as it was last read, and since when; None where it could be read.
         now: Unix seconds.
     """
 
@@ -44,6 +45,7 @@ class Facts:
     seen_at: float | None = None
     acknowledgement: Acknowledgement | None = None
     sources: Mapping[Source, str] = field(default_factory=frozen)
+    unreadable: Unreadable | None = None
 
     @property
     def deletion_at(self) -> float | None:
@@ -143,6 +145,7 @@ def facts_of(state: TargetState, key: Key, acknowledgements: Acknowledgements, n
         seen_at=keys.scheduled_at.get(key.key_id) if keys else None,
         acknowledgement=acknowledgements.of_key(state.target, key, evidence) if key.pending else None,
         sources=state.sources,
+        unreadable=state.unreadable.get(key.key_id),
     )
 
 

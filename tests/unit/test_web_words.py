@@ -2,11 +2,23 @@
 
 import pytest
 
-from exporter.acknowledgements import Acknowledgement
-from exporter.facts import Facts
-from exporter.model import Deletion, DeniedUses, Evidence, Grants, Key, Scheduling, Source, Usage, UsageCase
+from exporter.acknowledgements import Acknowledgement, Acknowledgements
+from exporter.facts import Facts, pending_facts
+from exporter.model import (
+    Deletion,
+    DeniedUses,
+    Evidence,
+    Grants,
+    Key,
+    Scheduling,
+    Snapshot,
+    Source,
+    Unreadable,
+    Usage,
+    UsageCase,
+)
 from exporter.web.status.pending import Answer, PendingRow
-from tests.support.snapshots import DAY, HOUR, IRELAND, NOW, pending
+from tests.support.snapshots import DAY, HOUR, IRELAND, NOW, pending, state
 
 DENIED = "LookupEvents in 111122223333/eu-west-1: AccessDeniedException: User: arn:aws:sts::1:x is not authorized"
 SCHEDULED = Scheduling(NOW - DAY, "Deploy/build-42", window=7 * DAY)
@@ -63,6 +75,14 @@ class TestTime:
     def test_a_date_that_aws_does_not_tell_is_unknown(self) -> None:
         silent = row(Key("w", "arn:w", "PendingDeletion"))
         assert (silent.left, silent.date) == ("unknown", "AWS tells no date")
+
+
+def test_a_key_that_is_as_it_was_last_read_is_told_as_that() -> None:
+    target = state(
+        IRELAND, pending("k", 6), pending("l", 6), unreadable={"k": Unreadable("AccessDenied", NOW - 3 * DAY)}
+    )
+    unread = [PendingRow(facts).unread for facts in pending_facts(Snapshot(NOW, 1, (target,)), Acknowledgements(), NOW)]
+    assert unread == ["could not be read for 3 d: AccessDenied", ""]
 
 
 class TestWhoScheduled:

@@ -104,6 +104,12 @@ class PendingRow:
         return "due now" if seconds <= 0 else span(seconds)
 
     @property
+    def unread(self) -> str:
+        """That the key is not as it is now, but as it was last read; `""` where it could be read."""
+        known = self.facts.unreadable
+        return f"could not be read for {age(self.facts.now - known.since)}: {known.reason}" if known else ""
+
+    @property
     def tone(self) -> Tone:
         """How loudly the row as a whole asks to be looked at."""
         if self.facts.needed:
