@@ -30,18 +30,17 @@ def _metric_labels(recorded: dict[str, Labels]) -> LabelReader:
 
 
 def _recorded_labels() -> dict[str, Labels]:
-    """Return the labels of each recorded series; one that reads itself is read twice."""
-    recorded: dict[str, Labels] = {}
-    for rule in RECORDING:
-        name, expression = rule["record"], rule["expr"]
-        if name in metrics_of(expression):
-            recorded[name] = frozenset(_named_labels(expression))
-        recorded[name] = _metric_labels(recorded).of(expression)
+    """Return the labels of each recorded series; a rule may read itself, or what is recorded after it."""
+    recorded: dict[str, Labels] = {
+        rule["record"]: frozenset(_named_labels(rule["expr"])) - SCRAPE_LABELS for rule in RECORDING
+    }
+    for rule in RECORDING * 2:
+        recorded[rule["record"]] = _metric_labels(recorded).of(rule["expr"])
     return recorded
 
 
 def _named_labels(expression: str) -> set[str]:
-    """Return every label that an expression's joins and aggregations name: what a series that reads itself may have."""
+    """Return every label that an expression's joins and aggregations name: what it may have, until it is read."""
     found: set[str] = set()
 
     def walk(node: object) -> None:
