@@ -23,8 +23,8 @@ def line(name: str, shown: str, origin: str, reason: str, accepted: str = "") ->
 
 
 def unreadable(name: str, path: str, origin: str, error: OSError) -> str:
-    """Write the line about a file that can't be read; `name` is that of the option that names it."""
-    return line(name, quote(path), origin, f"can't be read: {error.strerror or error}", "a YAML file")
+    """Write the line about a file that can't be read, with its whole path; `name` is that of the option."""
+    return line(name, f'"{path}"', origin, f"can't be read: {error.strerror or error}", "a YAML file")
 
 
 def quote(value: object) -> str:

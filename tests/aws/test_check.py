@@ -45,7 +45,7 @@ def world() -> World:
 
 @pytest.fixture
 def lab(open_lab: "OpenLab", world: World) -> Lab:
-    return open_lab(world, hurry=20)
+    return open_lab(world, hurry=5)
 
 
 def settings_of(aws: dict[str, Any], **sections: Any) -> Settings:

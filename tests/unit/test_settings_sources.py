@@ -90,6 +90,12 @@ def test_what_names_a_missing_file_is_told() -> None:
         load({}, {"KMS_EXPORTER_CONFIG": "/no/such/file.yaml"})
 
 
+def test_a_missing_file_is_told_with_its_whole_path() -> None:
+    path = f"/{'long/' * 30}file.yaml"
+    with pytest.raises(ConfigError, match=f'^config: "{path}" '):
+        load({"config": path}, {})
+
+
 def test_a_list_comes_whole_from_one_source(file: Callable[[str], str]) -> None:
     result = loaded("--config", file("aws: {regions: [eu-west-1]}"), "--aws.regions", "us-east-1")
 
